@@ -1,0 +1,59 @@
+"""The WebSocket protocol (RFC 6455) without I/O: bytes in, events out; verbs in, bytes out."""
+
+from ._close import CloseCode, CloseReason
+from ._connection import Connection, Role, State
+from ._errors import ConnectionClosed, ConnectionRejected, HandshakeError, LocalProtocolError
+from ._events import (
+    FRAGMENT,
+    NEED_DATA,
+    NEXT_IS_DATA,
+    Accepted,
+    Closed,
+    Event,
+    Failed,
+    HandshakeFailed,
+    NoEvent,
+    Pause,
+    Pinged,
+    Ponged,
+    Rejected,
+    Requested,
+)
+from ._host import host_header, normalize_host
+from ._limits import Limits
+from ._outgoing import Outgoing
+from ._url import WebSocketURL, normalize_resource
+from ._version import __version__
+
+__all__ = [
+    "FRAGMENT",
+    "NEED_DATA",
+    "NEXT_IS_DATA",
+    "Accepted",
+    "CloseCode",
+    "CloseReason",
+    "Closed",
+    "Connection",
+    "ConnectionClosed",
+    "ConnectionRejected",
+    "Event",
+    "Failed",
+    "HandshakeError",
+    "HandshakeFailed",
+    "Limits",
+    "LocalProtocolError",
+    "NoEvent",
+    "Outgoing",
+    "Pause",
+    "Pinged",
+    "Ponged",
+    "Rejected",
+    "Requested",
+    "Role",
+    "State",
+    "WebSocketURL",
+    "__version__",
+    "host_header",
+    "normalize_host",
+    "normalize_resource",
+]

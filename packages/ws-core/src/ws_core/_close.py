@@ -1,0 +1,133 @@
+"""Close codes and reasons (RFC 6455 sections 5.5.1 and 7.4)."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from ._errors import ProtocolViolation
+
+
+class CloseCode(enum.IntEnum):
+    """The registered close codes (RFC 6455 section 7.4.1 and the IANA registry)."""
+
+    NORMAL_CLOSURE = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS_RCVD = 1005
+    ABNORMAL_CLOSURE = 1006
+    INVALID_FRAME_PAYLOAD_DATA = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXT = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+    TLS_HANDSHAKE_FAILED = 1015
+
+
+# RFC 6455 section 7.4.1: these stand for what happened and never travel in a close frame.
+_LOCAL_ONLY = frozenset(
+    {CloseCode.NO_STATUS_RCVD, CloseCode.ABNORMAL_CLOSURE, CloseCode.TLS_HANDSHAKE_FAILED}
+)
+_REGISTERED = frozenset(CloseCode) - _LOCAL_ONLY
+# RFC 6455 section 7.4.2: registered with IANA by libraries, and private use.
+_UNREGISTERED = range(3000, 5000)
+_RANGE_NAMES = (
+    (range(1000, 3000), "RFC_RESERVED"),
+    (range(3000, 4000), "IANA_RESERVED"),
+    (range(4000, 5000), "PRIVATE_RESERVED"),
+)
+_NAMES: dict[int, str] = {code.value: code.name for code in CloseCode}
+
+# RFC 6455 section 5.5: a control frame's payload is at most 125 bytes, two of them are the code.
+_REASON_BYTES = 123
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CloseReason:
+    """Why a connection was closed.
+
+    Args:
+        code: The close code (RFC 6455 section 7.4), 1005 if the close frame had none and 1006 if
+            there was no close frame.
+        reason: The text that came with it, if any.
+    """
+
+    code: int
+    reason: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The code's registered name, or that of the range it lies in."""
+        if self.code in _NAMES:
+            return _NAMES[self.code]
+        for codes, name in _RANGE_NAMES:
+            if self.code in codes:
+                return name
+        return "INVALID_CODE"
+
+    def __str__(self) -> str:
+        # The peer's words are escaped: they end up on terminals and in logs.
+        said = "" if self.reason is None else f": {self.reason!r}"
+        return f"{self.code} {self.name}{said}"
+
+    def __repr__(self) -> str:
+        return f"CloseReason<code={self.code}, name={self.name}, reason={self.reason!r}>"
+
+
+def may_travel(code: int) -> bool:
+    """Whether a close frame may carry `code` (RFC 6455 section 7.4)."""
+    return code in _REGISTERED or code in _UNREGISTERED
+
+
+def checked_reason(code: int, reason: str | None) -> CloseReason:
+    """What our side wants to say when it closes, checked and cut to fit a frame.
+
+    A reason of more than 123 bytes of UTF-8 is cut at a character boundary.
+
+    Raises:
+        TypeError: if the code is no int or the reason no str.
+        ValueError: if the code may not be sent.
+    """
+    if not isinstance(code, int):
+        raise TypeError(f"close code must be an int, not {type(code).__name__}")
+    if not may_travel(code):
+        raise ValueError(
+            f"close code {int(code)} may not be sent: "
+            "use 1000 to 1003, 1007 to 1014 or 3000 to 4999"
+        )
+    if reason is not None and not isinstance(reason, str):
+        raise TypeError(f"close reason must be a str, not {type(reason).__name__}")
+    cut = (reason or "").encode()[:_REASON_BYTES].decode(errors="ignore")
+    return CloseReason(int(code), cut or None)
+
+
+def close_payload(reason: CloseReason) -> bytes:
+    """The payload of the close frame that says `reason`; empty for 1005."""
+    if reason.code == CloseCode.NO_STATUS_RCVD:
+        return b""
+    return reason.code.to_bytes(2, "big") + (reason.reason or "").encode()
+
+
+def parse_close_payload(payload: bytes) -> CloseReason:
+    """What a close frame that the peer sent says.
+
+    Raises:
+        ProtocolViolation: for a code that may not be sent, half a code, or a reason that is not
+            UTF-8.
+    """
+    if not payload:
+        return CloseReason(CloseCode.NO_STATUS_RCVD.value)
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or not may_travel(code):
+        raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "invalid close code")
+    try:
+        text = payload[2:].decode()
+    except UnicodeDecodeError:
+        raise ProtocolViolation(
+            CloseCode.INVALID_FRAME_PAYLOAD_DATA, "invalid UTF-8 in the close reason"
+        ) from None
+    return CloseReason(code, text or None)

@@ -1,0 +1,395 @@
+"""The protocol's state machine: one end of one connection, without I/O."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+from ._assembler import Assembler
+from ._client_handshake import ClientHandshake
+from ._close import CloseCode, CloseReason, checked_reason, close_payload, parse_close_payload
+from ._errors import LocalProtocolError, ProtocolViolation
+from ._events import (
+    FRAGMENT,
+    NEED_DATA,
+    Accepted,
+    Closed,
+    Event,
+    Failed,
+    HandshakeFailed,
+    NoEvent,
+    Pinged,
+    Ponged,
+    Rejected,
+    Requested,
+)
+from ._frame_reader import FrameReader
+from ._frames import CONTROL_PAYLOAD, Frame, Opcode, encode_frame
+from ._headers import Text
+from ._limits import Limits
+from ._outgoing import Outgoing
+from ._pings import PendingPings
+from ._server_handshake import ServerHandshake
+
+# RFC 6455 section 5.5.3 lets us answer only the latest ping: done beyond this many unwritten bytes.
+_CONTROL_BUFFER = 4 * 2**10
+
+
+class Role(enum.Enum):
+    """Which end of the connection we are."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class State(enum.Enum):
+    """Where a connection is in its life."""
+
+    #: The opening handshake is going on.
+    CONNECTING = "connecting"
+    #: Both sides may send messages.
+    OPEN = "open"
+    #: The peer broke the protocol; what came before may still be answered.
+    FAILING = "failing"
+    #: We sent a close frame and wait for the peer's.
+    CLOSING = "closing"
+    #: Nothing more can be said or heard.
+    CLOSED = "closed"
+
+
+# Where messages, pings and pongs may be sent: what a failing peer said before may be answered.
+_MAY_SPEAK = frozenset({State.OPEN, State.FAILING})
+
+
+class Connection:
+    """One end of a WebSocket connection.
+
+    What we do is a method, which appends to `outgoing`; what happens to us is an event, which
+    `next_event` hands out. Nothing that stands later in the stream is acted on before the event
+    ahead of it was taken.
+
+    Peer input never raises. Our own mistakes raise before anything changes.
+
+    Args:
+        role: Which end we are.
+        limits: What we take in at most.
+    """
+
+    def __init__(self, role: Role, *, limits: Limits | None = None) -> None:
+        self.role = role
+        self.limits = limits or Limits()
+        self.state = State.CONNECTING
+        #: What was said and not yet written; tell `written` when it was.
+        self.outgoing = Outgoing()
+        #: The subprotocol that both sides agreed on, if any.
+        self.subprotocol: str | None = None
+        self._handshake: ClientHandshake | ServerHandshake | None = (
+            ClientHandshake(self.limits) if role is Role.CLIENT else ServerHandshake(self.limits)
+        )
+        self._reader = FrameReader(masked=role is Role.SERVER, max_message=self.limits.message)
+        self._assembler = Assembler()
+        self._pings = PendingPings(self.limits.pending_pings)
+        self._at_eof = False
+        self._reason: CloseReason | None = None
+        self._end: Closed | None = None
+        self._postponed_pong: bytes | None = None
+
+    # The opening handshake.
+
+    def request(
+        self,
+        host: str,
+        resource: str = "/",
+        *,
+        subprotocols: Iterable[str] | None = None,
+        extra_headers: Iterable[tuple[Text, Text]] | None = None,
+    ) -> None:
+        """Ask the server for a connection.
+
+        Args:
+            host: The value of the Host header, unless `extra_headers` has one.
+            resource: The path and query; percent-encoded where needed.
+            subprotocols: Offers, in order of preference.
+            extra_headers: More headers for the request.
+
+        Raises:
+            LocalProtocolError: on servers, or if it was done already.
+            TypeError, ValueError: for arguments that can't be sent.
+        """
+        handshake = self._handshake
+        if not isinstance(handshake, ClientHandshake):
+            raise LocalProtocolError(f"a request can't be sent: {self._standing()}")
+        self.outgoing.append(handshake.request(host, resource, subprotocols, extra_headers))
+
+    def accept(
+        self,
+        *,
+        subprotocol: str | None = None,
+        extra_headers: Iterable[tuple[Text, Text]] | None = None,
+    ) -> None:
+        """Accept the client's request; the connection is open.
+
+        Args:
+            subprotocol: One of those that the client offered.
+            extra_headers: More headers for the answer.
+
+        Raises:
+            LocalProtocolError: on clients, if there is no request or it was answered already, or
+                if the client did not offer the subprotocol.
+            TypeError, ValueError: for headers that can't be sent.
+        """
+        handshake = self._server_handshake()
+        self.outgoing.append(handshake.accept(subprotocol, extra_headers))
+        self._open(subprotocol)
+
+    def reject(
+        self,
+        status_code: int,
+        *,
+        extra_headers: Iterable[tuple[Text, Text]] | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        """Refuse the client's request with an HTTP answer.
+
+        Args:
+            status_code: The HTTP status, 200 to 599.
+            extra_headers: More headers for the answer.
+            body: The answer's body; its length is added to the headers.
+
+        Raises:
+            LocalProtocolError: on clients, if there is no request or it was answered already, or
+                for a status that can't be sent.
+            TypeError, ValueError: for headers that can't be sent.
+        """
+        handshake = self._server_handshake()
+        self.outgoing.append(handshake.reject(status_code, extra_headers, body))
+        self._handshake, self.state = None, State.CLOSED
+
+    # The conversation.
+
+    def send_message(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Send a text message (``str``) or a binary one.
+
+        Raises:
+            ValueError: for anything else, and for text that has no UTF-8.
+            LocalProtocolError: if the connection is not open.
+        """
+        if isinstance(message, str):
+            opcode, payload = Opcode.TEXT, message.encode()
+        elif isinstance(message, bytes | bytearray | memoryview):
+            opcode, payload = Opcode.BINARY, bytes(message)
+        else:
+            raise ValueError("message must be str or bytes")  # noqa: TRY004 - as always documented
+        self._check_may_speak("a message")
+        self.outgoing.append(*self._frame(opcode, payload))
+
+    def ping(self, payload: bytes) -> None:
+        """Send a ping, which the `Ponged` event that settles it answers.
+
+        Raises:
+            TypeError: if the payload is not bytes-like.
+            ValueError: if it is longer than 125 bytes, a ping with that payload is unanswered, or
+                `Limits.pending_pings` of them are.
+            LocalProtocolError: if the connection is not open.
+        """
+        payload = _checked_payload(payload)
+        self._check_may_speak("a ping")
+        self._pings.add(payload)
+        self.outgoing.append_control(*self._frame(Opcode.PING, payload))
+
+    def forget_ping(self, payload: bytes) -> None:
+        """Stop waiting for the answer to a ping, if it has none yet."""
+        self._pings.forget(payload)
+
+    def pong(self, payload: bytes) -> None:
+        """Send a pong that nobody asked for (RFC 6455 section 5.5.3).
+
+        Raises:
+            TypeError: if the payload is not bytes-like.
+            ValueError: if it is longer than 125 bytes.
+            LocalProtocolError: if the connection is not open.
+        """
+        payload = _checked_payload(payload)
+        self._check_may_speak("a pong")
+        self.outgoing.append_control(*self._frame(Opcode.PONG, payload))
+
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str | None = None) -> None:
+        """Start, or after a failure finish, the closing handshake.
+
+        After `Failed` the close frame says what the peer did wrong, whatever is passed here. Does
+        nothing if a close frame was sent already.
+
+        Args:
+            code: The close code.
+            reason: Cut at a character boundary if it is longer than 123 bytes of UTF-8.
+
+        Raises:
+            TypeError: if the code is no int or the reason no str.
+            ValueError: if the code may not be sent.
+            LocalProtocolError: before the connection is open.
+        """
+        said = checked_reason(code, reason)
+        if self.state is State.CONNECTING:
+            raise LocalProtocolError(f"a close frame can't be sent: {self._standing()}")
+        if self.state is State.OPEN:
+            self._say_close(said)
+            self.state = State.CLOSING
+        elif self.state is State.FAILING:
+            assert self._reason is not None
+            self._say_close(self._reason)
+            # RFC 6455 section 7.1.7: nothing that the peer says from here on is listened to.
+            self._finish(Closed(self._reason, clean=False))
+
+    # Bytes in, events out.
+
+    def receive_data(self, data: bytes | bytearray) -> None:
+        """Take in bytes from the peer; they are dropped once nothing more can be heard."""
+        if self._handshake is not None:
+            self._handshake.receive_data(bytes(data))
+        elif self.state not in (State.FAILING, State.CLOSED):
+            self._reader.feed(data)
+
+    def receive_eof(self) -> None:
+        """Take in the end of the stream."""
+        self._at_eof = True
+        if self._handshake is not None:
+            self._handshake.receive_eof()
+
+    def next_event(self, *, control_only: bool = False) -> Event | NoEvent:
+        """The next thing that happened, or why there is none.
+
+        Args:
+            control_only: Only pings and pongs, and what ends the connection before a message
+                could; a message or close frame stays where it is.
+
+        Returns:
+            An event, or NEED_DATA, or FRAGMENT after each part of a message but the last, so that
+            the caller can take a breath, or NEXT_IS_DATA if something else than a ping or pong
+            comes next and `control_only` was asked for.
+        """
+        if self._handshake is not None:
+            return self._next_handshake_event(self._handshake)
+        if self._end is not None:
+            end, self._end = self._end, None
+            return end
+        if self.state in (State.FAILING, State.CLOSED):
+            return NEED_DATA
+        try:
+            frame = self._reader.next_frame(control_only=control_only)
+            if isinstance(frame, Frame):
+                return self._handle(frame)
+        except ProtocolViolation as violation:
+            return self._fail(violation)
+        if frame is NEED_DATA and self._at_eof:
+            # RFC 6455 section 7.1.5: there was no close frame.
+            return self._over(CloseReason(CloseCode.ABNORMAL_CLOSURE.value), clean=False)
+        return frame
+
+    def written(self, count: int) -> None:
+        """Note that the first `count` bytes of `outgoing` were written."""
+        self.outgoing.advance(count)
+        if self._postponed_pong is not None and self.outgoing.control_size < _CONTROL_BUFFER:
+            payload, self._postponed_pong = self._postponed_pong, None
+            self._answer_ping(payload)
+
+    # Inside.
+
+    def _next_handshake_event(
+        self, handshake: ClientHandshake | ServerHandshake
+    ) -> Event | NoEvent:
+        event = handshake.next_event()
+        match event:
+            case Accepted():
+                self._open(event.subprotocol)
+            case HandshakeFailed():
+                if isinstance(handshake, ServerHandshake) and handshake.answer:
+                    self.outgoing.append(handshake.answer)
+                self._handshake, self.state = None, State.CLOSED
+            case Rejected():
+                self._handshake, self.state = None, State.CLOSED
+            case Requested():
+                pass
+        return event
+
+    def _open(self, subprotocol: str | None) -> None:
+        assert self._handshake is not None
+        self._reader.feed(self._handshake.rest)
+        self._handshake = None
+        self.state = State.OPEN
+        self.subprotocol = subprotocol
+
+    def _handle(self, frame: Frame) -> Event | NoEvent:
+        match frame.opcode:
+            case Opcode.PING:
+                self._answer_ping(frame.payload)
+                return Pinged(frame.payload)
+            case Opcode.PONG:
+                return Ponged(frame.payload, self._pings.settle(frame.payload))
+            case Opcode.CLOSE:
+                return self._handle_close(parse_close_payload(frame.payload))
+            case _:
+                message = self._assembler.add(frame)
+                return FRAGMENT if message is None else message
+
+    def _handle_close(self, reason: CloseReason) -> Closed:
+        if self.state is State.OPEN:
+            # RFC 6455 section 5.5.1: the answer echoes the code, and we echo the reason too.
+            self._say_close(reason)
+        return self._over(reason, clean=True)
+
+    def _answer_ping(self, payload: bytes) -> None:
+        if self.state is not State.OPEN:
+            return
+        if self.outgoing.control_size < _CONTROL_BUFFER:
+            self.outgoing.append_control(*self._frame(Opcode.PONG, payload))
+        else:
+            self._postponed_pong = payload
+
+    def _fail(self, violation: ProtocolViolation) -> Event:
+        self._reader.discard()
+        reason = CloseReason(violation.code.value, violation.reason)
+        if self.state is State.CLOSING:
+            # Our close frame is out already, and no other may follow it.
+            return self._over(reason, clean=False)
+        self.state, self._reason = State.FAILING, reason
+        return Failed(reason)
+
+    def _finish(self, end: Closed) -> None:
+        self._end = self._over(end.reason, clean=end.clean)
+
+    def _over(self, reason: CloseReason, *, clean: bool) -> Closed:
+        self.state = State.CLOSED
+        self._postponed_pong = None
+        self._reader.discard()
+        return Closed(reason, clean)
+
+    def _say_close(self, reason: CloseReason) -> None:
+        self.outgoing.append_control(*self._frame(Opcode.CLOSE, close_payload(reason)))
+
+    def _frame(self, opcode: Opcode, payload: bytes) -> tuple[bytes, bytes]:
+        return encode_frame(opcode, payload, masked=self.role is Role.CLIENT)
+
+    def _server_handshake(self) -> ServerHandshake:
+        if not isinstance(self._handshake, ServerHandshake):
+            raise LocalProtocolError(f"there is no request to answer: {self._standing()}")
+        return self._handshake
+
+    def _check_may_speak(self, what: str) -> None:
+        if self.state not in _MAY_SPEAK:
+            raise LocalProtocolError(f"{what} can't be sent: {self._standing()}")
+
+    def _standing(self) -> str:
+        return f"this {self.role.value} is {self.state.value}"
+
+
+def _checked_payload(payload: bytes | bytearray | memoryview) -> bytes:
+    """The payload of a control frame."""
+    if not isinstance(payload, bytes | bytearray | memoryview):
+        raise TypeError(f"payload must be bytes, not {type(payload).__name__}")
+    payload = bytes(payload)
+    if len(payload) > CONTROL_PAYLOAD:
+        raise ValueError(
+            f"payload is {len(payload)} bytes long, and a control frame carries at most "
+            f"{CONTROL_PAYLOAD}"
+        )
+    return payload

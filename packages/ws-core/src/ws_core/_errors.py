@@ -1,0 +1,78 @@
+"""What goes wrong, as exceptions; one of them never leaves this package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wsproto.utilities import LocalProtocolError
+
+if TYPE_CHECKING:
+    from ._close import CloseCode, CloseReason
+
+__all__ = [
+    "ConnectionClosed",
+    "ConnectionRejected",
+    "HandshakeError",
+    "LocalProtocolError",
+    "ProtocolViolation",
+]
+
+
+class HandshakeError(Exception):
+    """The opening handshake did not lead to a connection; the text says why."""
+
+
+class ConnectionRejected(HandshakeError):
+    """The server answered the opening handshake with something other than 101.
+
+    Attributes:
+        status_code: The HTTP status code.
+        headers: The response's headers, names in lower case.
+        body: The response's body, cut at ``Limits.rejection_body`` bytes.
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        headers: tuple[tuple[bytes, bytes], ...],
+        body: bytes | None,
+    ) -> None:
+        super().__init__(status_code, headers, body)
+        self.status_code = status_code
+        self.headers = headers
+        self.body = body
+
+    def __str__(self) -> str:
+        return f"the server rejected the connection with HTTP status {self.status_code}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}<status_code={self.status_code}>"
+
+
+class ConnectionClosed(Exception):
+    """The connection is closed, or closing, so the operation can't be done.
+
+    Attributes:
+        reason: The close code and reason, or None where none is known.
+    """
+
+    reason: CloseReason | None = None
+
+    def __init__(self, reason: CloseReason | None = None, *args: Any) -> None:
+        super().__init__(reason, *args)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return "the connection is closed" if self.reason is None else str(self.reason)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}<{self.reason!r}>"
+
+
+class ProtocolViolation(Exception):
+    """The peer broke the protocol or a limit; becomes an event before anyone outside sees it."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason

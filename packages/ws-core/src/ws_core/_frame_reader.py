@@ -1,0 +1,156 @@
+"""Incoming bytes become frames, each checked before any of its payload is taken in."""
+
+from __future__ import annotations
+
+from ._close import CloseCode
+from ._errors import ProtocolViolation
+from ._events import NEED_DATA, NEXT_IS_DATA, NoEvent
+from ._frames import CONTROL_PAYLOAD, Frame, Opcode
+from ._masking import apply_mask
+
+
+def _first_byte_fault(first: int) -> str | None:
+    """What is wrong with the first byte of a frame, whatever comes before and after it."""
+    opcode = first & 0x0F
+    if first & 0x70:
+        return "reserved bits are set"
+    if opcode not in frozenset(Opcode):
+        return "unknown opcode"
+    if opcode >= Opcode.CLOSE and not first & 0x80:
+        return "fragmented control frame"
+    return None
+
+
+# RFC 6455 section 5.2, as a table: None where the byte may stand.
+_FAULTS = tuple(_first_byte_fault(first) for first in range(256))
+# Length bytes that announce a longer length: how many bytes follow, and the least they may say.
+_EXTENDED = {126: (2, 126), 127: (8, 1 << 16)}
+
+
+class FrameReader:
+    """Cuts incoming bytes into frames.
+
+    Args:
+        masked: Whether frames must be masked: they must on servers and must not on clients
+            (RFC 6455 section 5.1).
+        max_message: Bytes of one message, over all its fragments, at most.
+    """
+
+    def __init__(self, *, masked: bool, max_message: float) -> None:
+        self._masked = masked
+        self._max_message = max_message
+        self._buffer = bytearray()
+        self._in_message = False
+        self._message_size = 0
+        # Of the data frame whose payload is arriving: what to call the next piece of it, whether
+        # it ends its message, the masking key turned to the next byte, and the bytes to come.
+        self._opcode = Opcode.CONTINUATION
+        self._fin = False
+        self._key = b""
+        self._missing = 0
+
+    def feed(self, data: bytes | bytearray) -> None:
+        """Take in bytes from the peer."""
+        self._buffer += data
+
+    def discard(self) -> None:
+        """Forget what was fed: the connection has ended."""
+        self._buffer.clear()
+
+    def next_frame(self, *, control_only: bool = False) -> Frame | NoEvent:
+        """The next frame, or piece of a data frame; one at a time.
+
+        Args:
+            control_only: Leave data and close frames where they are and return NEXT_IS_DATA.
+
+        Raises:
+            ProtocolViolation: if the peer breaks RFC 6455 section 5 or the message limit; for a
+                message that is too long already when its header says so.
+        """
+        if self._missing:
+            return NEXT_IS_DATA if control_only else self._next_piece()
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return NEED_DATA
+        first, second = buffer[0], buffer[1]
+        opcode = first & 0x0F
+        if control_only and opcode not in (Opcode.PING, Opcode.PONG):
+            return NEXT_IS_DATA
+        self._check_start(first, opcode, second)
+        size = second & 0x7F
+        start = 2
+        if size in _EXTENDED:
+            width, least = _EXTENDED[size]
+            start += width
+            if len(buffer) < start:
+                return NEED_DATA
+            size = int.from_bytes(buffer[2:start], "big")
+            # RFC 6455 section 5.2: the shortest form, and the most significant bit is 0.
+            if size < least or size >> 63:
+                raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "invalid frame length")
+        if opcode >= Opcode.CLOSE:
+            return self._control_frame(opcode, start, size)
+        return self._data_frame(first, start, size)
+
+    def _check_start(self, first: int, opcode: int, second: int) -> None:
+        fault = _FAULTS[first]
+        if fault is None:
+            if (second >= 0x80) is not self._masked:
+                fault = "frame is not masked" if self._masked else "frame is masked"
+            elif opcode >= Opcode.CLOSE:
+                if second & 0x7F > CONTROL_PAYLOAD:
+                    fault = "control frame is too long"
+            elif (opcode == Opcode.CONTINUATION) is not self._in_message:
+                fault = "message is not finished" if self._in_message else "nothing to continue"
+        if fault is not None:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, fault)
+
+    def _control_frame(self, opcode: int, start: int, size: int) -> Frame | NoEvent:
+        if self._masked:
+            start += 4
+        end = start + size
+        if len(self._buffer) < end:
+            return NEED_DATA
+        payload = bytes(self._buffer[start:end])
+        if self._masked:
+            payload = apply_mask(payload, bytes(self._buffer[start - 4 : start]))
+        del self._buffer[:end]
+        return Frame(opcode, True, payload)
+
+    def _data_frame(self, first: int, start: int, size: int) -> Frame | NoEvent:
+        message_size = self._message_size + size
+        if message_size > self._max_message:
+            raise ProtocolViolation(
+                CloseCode.MESSAGE_TOO_BIG,
+                f"Exceeded maximum message size: {self._max_message} bytes",
+            )
+        if self._masked:
+            if len(self._buffer) < start + 4:
+                return NEED_DATA
+            self._key = bytes(self._buffer[start : start + 4])
+            start += 4
+        del self._buffer[:start]
+        self._opcode = Opcode(first & 0x0F)
+        self._fin = first >= 0x80
+        self._in_message = not self._fin
+        self._message_size = message_size if self._in_message else 0
+        if not size:
+            return Frame(self._opcode, self._fin, b"")
+        self._missing = size
+        return self._next_piece()
+
+    def _next_piece(self) -> Frame | NoEvent:
+        if not self._buffer:
+            return NEED_DATA
+        payload = bytes(self._buffer[: self._missing])
+        del self._buffer[: len(payload)]
+        if self._masked:
+            turned = len(payload) % 4
+            payload, self._key = (
+                apply_mask(payload, self._key),
+                self._key[turned:] + self._key[:turned],
+            )
+        self._missing -= len(payload)
+        piece = Frame(self._opcode, self._fin and not self._missing, payload)
+        self._opcode = Opcode.CONTINUATION
+        return piece

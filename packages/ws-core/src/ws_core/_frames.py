@@ -1,0 +1,63 @@
+"""Frames (RFC 6455 section 5): how they look, and how ours are made."""
+
+from __future__ import annotations
+
+import enum
+import os
+from typing import NamedTuple
+
+from ._masking import apply_mask
+
+#: RFC 6455 section 5.5: the longest payload of a control frame, in bytes.
+CONTROL_PAYLOAD = 125
+
+
+class Opcode(enum.IntEnum):
+    """What a frame is (RFC 6455 section 5.2)."""
+
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
+
+
+class Frame(NamedTuple):
+    """A control frame, or a part of a message.
+
+    A data frame that arrives in pieces is handed on piece by piece, as if its sender had fragmented
+    it there.
+
+    Attributes:
+        opcode: What it is; CONTINUATION for every part of a message but the first.
+        fin: Whether it ends its message.
+        payload: The unmasked bytes.
+    """
+
+    opcode: int
+    fin: bool
+    payload: bytes
+
+
+def encode_frame(opcode: Opcode, payload: bytes, *, masked: bool) -> tuple[bytes, bytes]:
+    """The header and the payload of a final frame as they go over the wire.
+
+    Args:
+        opcode: What the frame is.
+        payload: The bytes to carry.
+        masked: Whether to mask them, as clients must (RFC 6455 section 5.3), with a fresh key.
+    """
+    size = len(payload)
+    first, mask_bit = 0x80 | opcode, 0x80 if masked else 0
+    if size <= 125:
+        header = bytes((first, mask_bit | size))
+    elif size <= 0xFFFF:
+        header = bytes((first, mask_bit | 126)) + size.to_bytes(2, "big")
+    else:
+        header = bytes((first, mask_bit | 127)) + size.to_bytes(8, "big")
+    if not masked:
+        return header, payload
+    # RFC 6455 section 10.3: the key must come from a strong source of entropy.
+    key = os.urandom(4)
+    return header + key, apply_mask(payload, key)

@@ -1,0 +1,55 @@
+import pickle
+
+import wsproto.utilities
+
+from ws_core import (
+    CloseReason,
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    LocalProtocolError,
+)
+
+
+def test_rejection_carries_the_whole_answer() -> None:
+    error = ConnectionRejected(403, ((b"a", b"b"),), b"no")
+    assert isinstance(error, HandshakeError)
+    assert (error.status_code, error.headers, error.body) == (403, ((b"a", b"b"),), b"no")
+    assert str(error) == "the server rejected the connection with HTTP status 403"
+    assert repr(error) == "ConnectionRejected<status_code=403>"
+
+
+def test_closed_connection_tells_its_reason() -> None:
+    error = ConnectionClosed(CloseReason(1001, "bye"))
+    assert str(error) == "1001 GOING_AWAY: 'bye'"
+    assert repr(error) == (
+        "ConnectionClosed<CloseReason<code=1001, name=GOING_AWAY, reason='bye'>>"
+    )
+
+
+def test_closed_connection_may_have_no_reason() -> None:
+    error = ConnectionClosed()
+    assert error.reason is None
+    assert str(error) == "the connection is closed"
+    assert repr(error) == "ConnectionClosed<None>"
+
+
+def test_subclass_need_not_call_our_constructor() -> None:
+    class Gone(ConnectionClosed):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    assert Gone("x").reason is None
+    assert str(Gone("x")) == "the connection is closed"
+    assert repr(Gone("x")) == "Gone<None>"
+
+
+def test_errors_travel_between_processes() -> None:
+    rejected = pickle.loads(pickle.dumps(ConnectionRejected(403, (), b"no")))
+    assert (rejected.status_code, rejected.body) == (403, b"no")
+    closed = pickle.loads(pickle.dumps(ConnectionClosed(CloseReason(1001, "bye"))))
+    assert (closed.reason.code, closed.reason.reason) == (1001, "bye")
+
+
+def test_our_own_mistakes_are_wsprotos_error() -> None:
+    assert LocalProtocolError is wsproto.utilities.LocalProtocolError
