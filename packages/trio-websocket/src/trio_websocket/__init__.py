@@ -1,0 +1,50 @@
+"""WebSocket clients and servers for Trio."""
+
+from ws_core import (
+    CloseCode,
+    CloseReason,
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    Limits,
+    LocalProtocolError,
+)
+
+from ._client import (
+    connect_websocket,
+    connect_websocket_url,
+    open_websocket,
+    open_websocket_url,
+    wrap_client_stream,
+)
+from ._connection import WebSocketConnection
+from ._endpoint import Endpoint
+from ._exceptions import ConnectionTimeout, DisconnectionTimeout
+from ._request import WebSocketRequest, wrap_server_stream
+from ._server import WebSocketServer, log_handler_error, serve_websocket
+from ._version import __version__
+
+__all__ = [
+    "CloseCode",
+    "CloseReason",
+    "ConnectionClosed",
+    "ConnectionRejected",
+    "ConnectionTimeout",
+    "DisconnectionTimeout",
+    "Endpoint",
+    "HandshakeError",
+    "Limits",
+    "LocalProtocolError",
+    "WebSocketConnection",
+    "WebSocketRequest",
+    "WebSocketServer",
+    "__version__",
+    "connect_websocket",
+    "connect_websocket_url",
+    "log_handler_error",
+    "open_websocket",
+    "open_websocket_url",
+    "serve_websocket",
+    "wrap_client_stream",
+    "wrap_server_stream",
+]

@@ -1,0 +1,368 @@
+"""Clients: from a URL, a host or a stream to a connection."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import TypeAlias
+
+import outcome
+import trio
+
+from ws_core import (
+    Connection,
+    HandshakeError,
+    Limits,
+    Role,
+    WebSocketURL,
+    host_header,
+    normalize_host,
+    normalize_resource,
+)
+
+from ._connection import WebSocketConnection
+from ._dial import in_time, open_stream, shake_hands, ssl_context_for
+from ._exceptions import DisconnectionTimeout
+from ._settings import (
+    CONN_TIMEOUT,
+    DISCONN_TIMEOUT,
+    MAX_MESSAGE_SIZE,
+    MESSAGE_QUEUE_SIZE,
+    WRITE_TIMEOUT,
+    Settings,
+)
+from ._unwrap import pick_error, raise_untouched
+
+Headers: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
+
+
+@asynccontextmanager
+async def open_websocket(
+    host: str,
+    port: int,
+    resource: str,
+    *,
+    use_ssl: bool | ssl.SSLContext,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: Headers | None = None,
+    message_queue_size: float = MESSAGE_QUEUE_SIZE,
+    max_message_size: float = MAX_MESSAGE_SIZE,
+    receive_buffer_size: int | None = None,
+    connect_timeout: float = CONN_TIMEOUT,
+    disconnect_timeout: float = DISCONN_TIMEOUT,
+    limits: Limits | None = None,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> AsyncIterator[WebSocketConnection]:
+    """Connect to a server; the connection is closed when the block is left.
+
+    Exceptions leave the block as they are, never wrapped in a group by our own nursery.
+
+    Args:
+        host: The server's name or IP address.
+        port: The server's TCP port.
+        resource: The path and query to ask for; percent-encoded where needed.
+        use_ssl: True for TLS with the system's certificate authorities, an `ssl.SSLContext` for
+            TLS the way it says, False for no TLS.
+        subprotocols: What to offer, in order of preference.
+        extra_headers: More headers for the request; ``Host`` replaces ours.
+        message_queue_size: How many received messages may wait before reading pauses;
+            `math.inf` for no limit.
+        max_message_size: Bytes of one incoming message at most; `math.inf` for no limit.
+        receive_buffer_size: Bytes of one read at most; None for what suits best.
+        connect_timeout: Seconds for TCP, TLS and the server's answer together.
+        disconnect_timeout: Seconds for the whole of the closing.
+        limits: All limits, in place of `max_message_size`.
+        write_timeout: Seconds that a write may be without any progress.
+
+    Raises:
+        ConnectionTimeout: if the connection was not open in time.
+        ConnectionRejected: if the server answered with something other than 101.
+        HandshakeError: if there is no server, TLS fails, or its answer is no WebSocket's; the
+            cause is the transport's error, if there is one.
+        DisconnectionTimeout: at the end, if the server did not close in time.
+        TypeError, ValueError: for arguments that can't be used, before anything is sent.
+    """
+    user_error: BaseException | None = None
+    internal: BaseExceptionGroup | None = None
+    closed: outcome.Outcome[None] = outcome.Value(None)
+    connect = partial(
+        connect_websocket,
+        use_ssl=use_ssl,
+        subprotocols=subprotocols,
+        extra_headers=extra_headers,
+        message_queue_size=message_queue_size,
+        max_message_size=max_message_size,
+        receive_buffer_size=receive_buffer_size,
+        connect_timeout=connect_timeout,
+        disconnect_timeout=disconnect_timeout,
+        limits=limits,
+        write_timeout=write_timeout,
+    )
+    # Nothing is raised inside the nursery, which would wrap it in a group.
+    try:
+        async with trio.open_nursery() as nursery:
+            opened = await outcome.acapture(connect, nursery, host, port, resource)
+            if isinstance(opened, outcome.Value):
+                try:
+                    yield opened.value
+                except BaseException as error:  # noqa: ASYNC103, BLE001 - it is raised below
+                    user_error = error
+                closed = await outcome.acapture(_close, opened.value)
+            else:
+                user_error = _connect_error(opened.error, host, port)
+    except BaseExceptionGroup as group:
+        internal = group
+    _raise_one(user_error, closed, internal)
+
+
+async def connect_websocket(
+    nursery: trio.Nursery,
+    host: str,
+    port: int,
+    resource: str,
+    *,
+    use_ssl: bool | ssl.SSLContext,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: Headers | None = None,
+    message_queue_size: float = MESSAGE_QUEUE_SIZE,
+    max_message_size: float = MAX_MESSAGE_SIZE,
+    receive_buffer_size: int | None = None,
+    connect_timeout: float = CONN_TIMEOUT,
+    disconnect_timeout: float = DISCONN_TIMEOUT,
+    limits: Limits | None = None,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> WebSocketConnection:
+    """Connect to a server; the caller closes the connection.
+
+    Args:
+        nursery: Where the connection's tasks run.
+
+    The other arguments are those of `open_websocket`.
+
+    Raises:
+        OSError: if there is no server.
+
+    And what `open_websocket` raises.
+    """
+    settings = Settings.of(
+        message_queue_size=message_queue_size,
+        max_message_size=max_message_size,
+        receive_buffer_size=receive_buffer_size,
+        limits=limits,
+        connect_timeout=connect_timeout,
+        disconnect_timeout=disconnect_timeout,
+        write_timeout=write_timeout,
+    )
+    context = ssl_context_for(use_ssl)
+    host = normalize_host(host)
+    resource = normalize_resource(resource)
+    core = Connection(Role.CLIENT, limits=settings.limits)
+    core.request(
+        host_header(host, port, secure=context is not None),
+        resource,
+        subprotocols=subprotocols,
+        extra_headers=extra_headers,
+    )
+
+    async def connect() -> WebSocketConnection:
+        stream = await open_stream(host, port, context)
+        return await shake_hands(nursery, stream, core, resource, settings)
+
+    return await in_time(connect_timeout, connect)
+
+
+def open_websocket_url(
+    url: str,
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: Headers | None = None,
+    message_queue_size: float = MESSAGE_QUEUE_SIZE,
+    max_message_size: float = MAX_MESSAGE_SIZE,
+    connect_timeout: float = CONN_TIMEOUT,
+    disconnect_timeout: float = DISCONN_TIMEOUT,
+    receive_buffer_size: int | None = None,
+    limits: Limits | None = None,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> AbstractAsyncContextManager[WebSocketConnection]:
+    """Connect to a URL; the connection is closed when the block is left.
+
+    Args:
+        url: A ``ws:`` or ``wss:`` URL, or an object whose ``str`` is one. Its fragment and user
+            information are not sent.
+        ssl_context: How TLS is to be done for ``wss:``; by default with the system's certificate
+            authorities.
+
+    The other arguments, and what entering and leaving the block raises, are those of
+    `open_websocket`.
+
+    Raises:
+        ValueError: at once, if the URL is none, or `ssl_context` is given for ``ws:``.
+    """
+    host, port, resource, use_ssl = _url_to_host(url, ssl_context)
+    return open_websocket(
+        host,
+        port,
+        resource,
+        use_ssl=use_ssl,
+        subprotocols=subprotocols,
+        extra_headers=extra_headers,
+        message_queue_size=message_queue_size,
+        max_message_size=max_message_size,
+        receive_buffer_size=receive_buffer_size,
+        connect_timeout=connect_timeout,
+        disconnect_timeout=disconnect_timeout,
+        limits=limits,
+        write_timeout=write_timeout,
+    )
+
+
+async def connect_websocket_url(
+    nursery: trio.Nursery,
+    url: str,
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: Headers | None = None,
+    message_queue_size: float = MESSAGE_QUEUE_SIZE,
+    max_message_size: float = MAX_MESSAGE_SIZE,
+    receive_buffer_size: int | None = None,
+    connect_timeout: float = CONN_TIMEOUT,
+    disconnect_timeout: float = DISCONN_TIMEOUT,
+    limits: Limits | None = None,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> WebSocketConnection:
+    """Connect to a URL; the caller closes the connection.
+
+    Args:
+        nursery: Where the connection's tasks run.
+        url: See `open_websocket_url`.
+        ssl_context: See `open_websocket_url`.
+
+    The other arguments are those of `open_websocket`, and it raises what `connect_websocket` and
+    `open_websocket_url` raise.
+    """
+    host, port, resource, use_ssl = _url_to_host(url, ssl_context)
+    return await connect_websocket(
+        nursery,
+        host,
+        port,
+        resource,
+        use_ssl=use_ssl,
+        subprotocols=subprotocols,
+        extra_headers=extra_headers,
+        message_queue_size=message_queue_size,
+        max_message_size=max_message_size,
+        receive_buffer_size=receive_buffer_size,
+        connect_timeout=connect_timeout,
+        disconnect_timeout=disconnect_timeout,
+        limits=limits,
+        write_timeout=write_timeout,
+    )
+
+
+async def wrap_client_stream(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    host: str,
+    resource: str,
+    *,
+    subprotocols: Iterable[str] | None = None,
+    extra_headers: Headers | None = None,
+    message_queue_size: float = MESSAGE_QUEUE_SIZE,
+    max_message_size: float = MAX_MESSAGE_SIZE,
+    receive_buffer_size: int | None = None,
+    connect_timeout: float = CONN_TIMEOUT,
+    disconnect_timeout: float = DISCONN_TIMEOUT,
+    limits: Limits | None = None,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> WebSocketConnection:
+    """Talk WebSocket as a client over a stream that the caller has.
+
+    Args:
+        nursery: Where the connection's tasks run.
+        stream: Any Trio stream to the server. The connection will close it, and so does a failed
+            handshake; arguments that can't be used leave it as it is.
+        host: The Host header, as it is to be sent.
+
+    The other arguments are those of `open_websocket`.
+
+    Raises:
+        ConnectionTimeout: if the server did not answer in time.
+
+    And what `open_websocket` raises.
+    """
+    settings = Settings.of(
+        message_queue_size=message_queue_size,
+        max_message_size=max_message_size,
+        receive_buffer_size=receive_buffer_size,
+        limits=limits,
+        connect_timeout=connect_timeout,
+        disconnect_timeout=disconnect_timeout,
+        write_timeout=write_timeout,
+    )
+    resource = normalize_resource(resource)
+    core = Connection(Role.CLIENT, limits=settings.limits)
+    core.request(host, resource, subprotocols=subprotocols, extra_headers=extra_headers)
+
+    async def connect() -> WebSocketConnection:
+        return await shake_hands(nursery, stream, core, resource, settings)
+
+    return await in_time(connect_timeout, connect)
+
+
+def _url_to_host(
+    url: str, ssl_context: ssl.SSLContext | None
+) -> tuple[str, int, str, bool | ssl.SSLContext]:
+    """The host, port and resource of a URL, and how to do TLS."""
+    parsed = WebSocketURL.parse(str(url))
+    if ssl_context is None:
+        return parsed.host, parsed.port, parsed.resource, parsed.secure
+    if not parsed.secure:
+        raise ValueError("SSL context must be None for ws: URL scheme")
+    return parsed.host, parsed.port, parsed.resource, ssl_context
+
+
+async def _close(connection: WebSocketConnection) -> None:
+    await connection.aclose()
+    if connection._pump.timed_out:
+        raise DisconnectionTimeout("the server did not close the connection in time")
+
+
+def _connect_error(error: BaseException, host: str, port: int) -> BaseException:
+    """What `open_websocket` raises when connecting fails with `error`."""
+    if not isinstance(error, OSError):
+        return error
+    # Trio's own text says only that all attempts failed.
+    why = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    failure = HandshakeError(f"could not connect to {host}:{port}: {why}")
+    failure.__cause__ = error
+    return failure
+
+
+def _raise_one(
+    user_error: BaseException | None,
+    closed: outcome.Outcome[None],
+    internal: BaseExceptionGroup | None,
+) -> None:
+    """Raise what is to leave `open_websocket`, if anything is."""
+    error = pick_error(user_error, internal.exceptions if internal else (), internal)
+    match closed:
+        case outcome.Error(close_error) if error is None or _outranks(close_error, error):
+            # A failing close comes last, with what went wrong before in its context.
+            close_error.__context__ = error
+            error = close_error
+    if error is not None:
+        raise_untouched(error)
+
+
+def _outranks(close_error: BaseException, error: BaseException) -> bool:
+    """Whether a failing close is told rather than what went wrong before it.
+
+    A cancellation hides nothing, and nothing hides a `KeyboardInterrupt`.
+    """
+    if isinstance(close_error, trio.Cancelled):
+        return False
+    return isinstance(error, Exception) or not isinstance(close_error, Exception)

@@ -1,0 +1,109 @@
+"""Dialling: a stream to the server, and the opening handshake over it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from ws_core import (
+    Accepted,
+    Connection,
+    ConnectionRejected,
+    HandshakeError,
+    HandshakeFailed,
+    Rejected,
+)
+
+from ._connection import WebSocketConnection
+from ._exceptions import ConnectionTimeout
+from ._opening import read_event, write_all
+from ._settings import Settings
+from ._transport import closed_on_error, transport_for, tune
+
+
+def ssl_context_for(use_ssl: bool | ssl.SSLContext) -> ssl.SSLContext | None:
+    """How to do TLS, None for not at all.
+
+    Raises:
+        TypeError: if `use_ssl` is neither a ``bool`` nor a context.
+    """
+    if use_ssl is True:
+        context = ssl.create_default_context()
+        # A front that speaks HTTP/2 as well might choose it otherwise.
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+    if use_ssl is False:
+        return None
+    if isinstance(use_ssl, ssl.SSLContext):
+        return use_ssl
+    raise TypeError("`use_ssl` argument must be bool or ssl.SSLContext")
+
+
+async def in_time(
+    seconds: float, connect: Callable[[], Awaitable[WebSocketConnection]]
+) -> WebSocketConnection:
+    """What `connect` returns.
+
+    Raises:
+        ConnectionTimeout: if that takes more than `seconds`.
+    """
+    with trio.move_on_after(seconds):
+        return await connect()
+    raise ConnectionTimeout(
+        f"the connection was not open after {seconds} seconds (connect_timeout)"
+    )
+
+
+async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:
+    """Connect, and do the TLS handshake if there is a context.
+
+    Raises:
+        OSError: if there is no server.
+        HandshakeError: if TLS fails; the cause says why.
+    """
+    stream = await trio.open_tcp_stream(host, port)
+    tune(stream)
+    if context is None:
+        return stream
+    async with closed_on_error(stream):
+        name = host.partition("%")[0]
+        secured = trio.SSLStream(stream, context, server_hostname=name, https_compatible=True)
+        try:
+            await secured.do_handshake()
+        except trio.BrokenResourceError as error:
+            cause = error.__cause__ or error
+            raise HandshakeError(f"TLS with {host}:{port} failed: {cause}") from cause
+    return secured
+
+
+async def shake_hands(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    core: Connection,
+    resource: str,
+    settings: Settings,
+) -> WebSocketConnection:
+    """Exchange the opening handshake; the stream is closed unless it leads to a connection.
+
+    Raises:
+        ConnectionRejected: if the server answered with something other than 101.
+        HandshakeError: if its answer is no WebSocket's, or the stream fails.
+    """
+    transport = transport_for(stream, settings.read_size)
+    async with closed_on_error(stream):
+        try:
+            await write_all(core, transport)
+            event = await read_event(core, transport)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise HandshakeError(f"no answer came: {error}") from (error.__cause__ or error)
+        match event:
+            case Rejected():
+                raise ConnectionRejected(event.status_code, event.headers, event.body)
+            case HandshakeFailed():
+                raise HandshakeError(event.reason)
+        assert isinstance(event, Accepted)
+        return WebSocketConnection(
+            core, transport, nursery, settings, path=resource, handshake_headers=event.headers
+        )

@@ -1,0 +1,32 @@
+"""The I/O of an opening handshake, which needs no pump yet."""
+
+from __future__ import annotations
+
+from ws_core import NEED_DATA, Connection, Event, NoEvent
+
+from ._transport import Transport
+
+
+async def write_all(core: Connection, transport: Transport) -> None:
+    """Write what the core has said.
+
+    Raises:
+        trio.BrokenResourceError, trio.ClosedResourceError: if the stream fails.
+    """
+    while buffers := core.outgoing.peek(transport.write_size):
+        written = transport.try_write(buffers) or await transport.write(buffers)
+        core.written(written)
+
+
+async def read_event(core: Connection, transport: Transport) -> Event | NoEvent:
+    """Read until the core knows something.
+
+    Raises:
+        trio.BrokenResourceError, trio.ClosedResourceError: if the stream fails.
+    """
+    while (event := core.next_event()) is NEED_DATA:
+        if data := await transport.receive():
+            core.receive_data(data)
+        else:
+            core.receive_eof()
+    return event

@@ -1,0 +1,204 @@
+"""The one task that a connection has at rest: it reads, and hands on what comes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import trio
+
+from ws_core import (
+    FRAGMENT,
+    NEED_DATA,
+    NEXT_IS_DATA,
+    CloseCode,
+    Closed,
+    CloseReason,
+    Connection,
+    Event,
+    Failed,
+    Pinged,
+    Ponged,
+    Role,
+)
+
+from ._inbox import Inbox
+from ._pongs import Pongs
+from ._settings import FAILURE_GRACE, Settings
+from ._transport import Transport, close_stream, linger
+from ._writer import Writer
+
+# Events between two breaths: a peer that floods us must not keep the others waiting.
+_EVENTS_PER_BREATH = 64
+
+
+class Pump:
+    """Runs one connection, from the end of its opening handshake to the end of its stream.
+
+    It never waits to write, and it alone closes the stream.
+
+    Attributes:
+        reason: Why the connection is closed or closing; None while it is open.
+        reasons: All that `reason` has ever been: it is provisional until the peer has answered.
+        cause: The transport's error that ended the connection, if one did.
+        timed_out: Whether the closing handshake took too long.
+        finished: Set when the stream is closed.
+    """
+
+    def __init__(
+        self, core: Connection, transport: Transport, nursery: trio.Nursery, settings: Settings
+    ) -> None:
+        self.reason: CloseReason | None = None
+        self.reasons: list[CloseReason] = []
+        self.cause: Exception | None = None
+        self.timed_out = False
+        self.finished = trio.Event()
+        self.inbox = Inbox(settings.message_queue_size)
+        self.pongs = Pongs()
+        self.writer = Writer(
+            core,
+            transport,
+            nursery,
+            timeout=settings.write_timeout,
+            on_failure=self._cannot_write,
+        )
+        self._core = core
+        self._transport = transport
+        self._disconnect_timeout = settings.disconnect_timeout
+        self._scope = trio.CancelScope()
+        self._leaving = trio.CancelScope()
+        self._aborted = False
+        self._over: Closed | None = None
+
+    async def run(self) -> None:
+        """Read until the conversation is over, part from the peer, and close the stream."""
+        try:
+            with self._scope:
+                self._over = await self._converse()
+                self._set_reason(self._over.reason)
+                self._let_go()
+                await self._part(self._over)
+            self.timed_out = self._over is None and not self._aborted
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.cause = self.cause or error
+        except BaseException:
+            # Nothing may be awaited in peace now: another cancellation would take its place.
+            self._leaving.cancel()
+            raise
+        finally:
+            if self._over is None:
+                self._set_reason(CloseReason(CloseCode.ABNORMAL_CLOSURE.value))
+                self._leaving.cancel()
+            self._leaving.deadline = self._scope.deadline
+            self._let_go()
+            await self._hang_up()  # noqa: ASYNC102 - it closes the stream when it is cancelled
+
+    @trio.lowlevel.enable_ki_protection
+    def close(self, code: int, reason: str | None) -> None:
+        """Our side closes: unread messages are dropped, and the time is limited from now on.
+
+        Raises:
+            TypeError, ValueError: for a code or reason that can't be sent.
+        """
+        said = self._core.close(code, reason)
+        if self.reason is None:
+            self._set_reason(said)
+            self._limit_time()
+            self.inbox.close(discard=True)
+            self.writer.flush()
+
+    def abort(self) -> None:
+        """Close the stream without waiting for anything."""
+        self._aborted = True
+        self._scope.cancel()
+        self._leaving.cancel()
+
+    async def _converse(self) -> Closed:
+        """Handle what comes until the conversation is over."""
+        core, inbox = self._core, self.inbox
+        events = 0
+        while True:
+            event = core.next_event(control_only=inbox.full)
+            if isinstance(event, Closed):
+                return event
+            if event is NEED_DATA:
+                del event
+                self.writer.flush()
+                data = await self._transport.receive()
+                if data:
+                    core.receive_data(data)
+                else:
+                    core.receive_eof()
+                del data
+            elif event is NEXT_IS_DATA:
+                self.writer.flush()
+                await inbox.wait_room()
+            elif event is not FRAGMENT:
+                await self._handle(event)
+            events += 1
+            if events % _EVENTS_PER_BREATH == 0:
+                self.writer.flush()
+                await trio.lowlevel.checkpoint()
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case str() | bytes():
+                self.inbox.put(event)
+            case Ponged():
+                self.pongs.arrive(event.payload, event.settled)
+            case Failed():
+                await self._answer_first()
+                self._core.close()
+            case Pinged():
+                pass
+
+    async def _answer_first(self) -> None:
+        """Let the application answer the good messages ahead of a protocol error."""
+        self.writer.flush()
+        with trio.move_on_after(FAILURE_GRACE):
+            await self.inbox.wait_asked()
+
+    async def _part(self, over: Closed) -> None:
+        """See to it that our last bytes arrive, and let the right side hang up first."""
+        self._limit_time()
+        await self.writer.drained()
+        if over.clean and self._core.role is Role.SERVER:
+            return  # RFC 6455 section 7.1.1: the server hangs up first.
+        if over.clean or await self._transport.send_eof():
+            await linger(self._transport)
+
+    async def _hang_up(self) -> None:
+        """Close the stream: in peace if there is time, and whatever else happens."""
+        self.writer.stop()
+        closed = False
+        try:
+            if not self._leaving.cancel_called:
+                with self._leaving, suppress(Exception):
+                    await self.writer.idle()
+                    await self._transport.stream.aclose()
+                    closed = True
+        finally:
+            if not closed:
+                await close_stream(self._transport.stream)  # noqa: ASYNC102 - it never waits
+            self.finished.set()
+
+    def _cannot_write(self, error: Exception) -> None:
+        """What the peer sent before is still read, but not for long."""
+        self.cause = error
+        if self.reason is None:
+            self._set_reason(CloseReason(CloseCode.ABNORMAL_CLOSURE.value))
+        if isinstance(error, trio.TooSlowError):
+            self.abort()
+        self._limit_time()
+
+    def _limit_time(self) -> None:
+        deadline = trio.current_time() + self._disconnect_timeout
+        self._scope.deadline = min(self._scope.deadline, deadline)
+
+    def _let_go(self) -> None:
+        """Nothing more comes: let everyone go who waits for it."""
+        self.inbox.close(discard=False)
+        self.pongs.close()
+
+    def _set_reason(self, reason: CloseReason) -> None:
+        self.reason = reason
+        self.reasons.append(reason)

@@ -1,0 +1,263 @@
+"""A client's request, and what a server answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import trio
+
+from ws_core import (
+    CloseCode,
+    Connection,
+    ConnectionClosed,
+    HandshakeError,
+    HandshakeFailed,
+    Limits,
+    Requested,
+    Role,
+    State,
+)
+
+from ._connection import WebSocketConnection
+from ._endpoint import Address, StreamEnds
+from ._exceptions import ConnectionTimeout
+from ._opening import read_event, write_all
+from ._settings import (
+    DISCONN_TIMEOUT,
+    MAX_MESSAGE_SIZE,
+    MESSAGE_QUEUE_SIZE,
+    SERVER_CONN_TIMEOUT,
+    WRITE_TIMEOUT,
+    Settings,
+)
+from ._transport import Transport, close_stream, closed_on_error, linger, transport_for
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An opening handshake that waits for our answer."""
+
+    core: Connection
+    transport: Transport
+    requested: Requested
+
+
+class WebSocketRequest:
+    """A client asks for a connection: `accept` or `reject` it, once."""
+
+    def __init__(self, opening: Opening, nursery: trio.Nursery, settings: Settings) -> None:
+        """Not for applications: handlers and `wrap_server_stream` are given requests."""
+        self._opening = opening
+        self._requested = opening.requested
+        self._nursery = nursery
+        self._settings = settings
+        self._ends = StreamEnds(opening.transport.stream)
+        self._connection: WebSocketConnection | None = None
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The request's headers, names in lower case, without the offers of subprotocols."""
+        return list(self._requested.headers)
+
+    @property
+    def path(self) -> str:
+        """The path and query that the client asks for, percent-encoded as it sent them."""
+        return self._requested.path
+
+    @property
+    def host(self) -> str:
+        """The Host header: which server the client means to talk to."""
+        host = self._header(b"host")
+        assert host is not None
+        return host
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin header: browsers say whose page asks; other clients say what they like."""
+        return self._header(b"origin")
+
+    @property
+    def proposed_subprotocols(self) -> tuple[str, ...]:
+        """The subprotocols that the client offers, in its order of preference."""
+        return self._requested.subprotocols
+
+    @property
+    def local(self) -> Address:
+        """Our end of the connection: an `Endpoint`, or a ``str`` where there is no IP address."""
+        return self._ends.local
+
+    @property
+    def remote(self) -> Address:
+        """The client's end of the connection, like `local`."""
+        return self._ends.remote
+
+    async def accept(
+        self,
+        *,
+        subprotocol: str | None = None,
+        extra_headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
+    ) -> WebSocketConnection:
+        """Accept the request.
+
+        Args:
+            subprotocol: One of `proposed_subprotocols`.
+            extra_headers: More headers for the answer.
+
+        Raises:
+            ConnectionClosed: if the client has left, or does not take our answer.
+            LocalProtocolError: if the request was answered already, or the client did not offer
+                the subprotocol.
+            TypeError, ValueError: for headers that can't be sent.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        core, transport = self._opening.core, self._opening.transport
+        core.accept(subprotocol=subprotocol, extra_headers=extra_headers)
+        answer_ends = core.outgoing.said
+        connection = self._connection = WebSocketConnection(
+            core,
+            transport,
+            self._nursery,
+            self._settings,
+            path=self.path,
+            handshake_headers=self._requested.headers,
+            request=self,
+        )
+        pump, answered = connection._pump, False
+        try:
+            with (
+                trio.move_on_after(self._settings.connect_timeout),
+                suppress(trio.ClosedResourceError),
+            ):
+                await pump.writer.written(answer_ends)
+                answered = True
+        finally:
+            if not answered:
+                pump.abort()
+        if not answered:
+            raise ConnectionClosed(await connection.wait_closed()) from pump.cause
+        return connection
+
+    async def reject(
+        self,
+        status_code: int,
+        *,
+        extra_headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        """Refuse the request, and close the stream once the client has had time to read why.
+
+        Args:
+            status_code: The HTTP status, 200 to 599.
+            extra_headers: More headers for the answer.
+            body: The answer's body; its length is added to the headers.
+
+        Raises:
+            LocalProtocolError: if the request was answered already, or for a status that can't be
+                sent.
+            TypeError, ValueError: for headers that can't be sent.
+        """
+        self._opening.core.reject(status_code, extra_headers=extra_headers, body=body)
+        await _answer_and_hang_up(self._opening.core, self._opening.transport, self._settings)
+
+    def _is_normal_end(self, error: Exception) -> bool:
+        """Whether `error` says only that the handler's own connection is closed."""
+        if isinstance(error, ExceptionGroup):
+            return all(map(self._is_normal_end, error.exceptions))
+        if self._connection is None or not isinstance(error, ConnectionClosed):
+            return False
+        # The very objects: another connection's reason may well say the same.
+        return any(error.reason is reason for reason in self._connection._pump.reasons)
+
+    async def _finish(self, *, failed: bool) -> None:
+        """Do what the handler left to do."""
+        if self._connection is not None:
+            code = CloseCode.INTERNAL_ERROR if failed else CloseCode.NORMAL_CLOSURE
+            await self._connection.aclose(code)
+        elif self._opening.core.state is State.CONNECTING:
+            await self.reject(500)
+
+    def _header(self, name: bytes) -> str | None:
+        for found, value in self._requested.headers:
+            if found == name:
+                return value.decode("latin-1")
+        return None
+
+
+async def _answer_and_hang_up(core: Connection, transport: Transport, settings: Settings) -> None:
+    """Write the HTTP answer that waits, and close the stream once the client has read it."""
+    async with closed_on_error(transport.stream):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            with trio.move_on_after(settings.connect_timeout):
+                await write_all(core, transport)
+            with trio.move_on_after(settings.disconnect_timeout):
+                if await transport.send_eof():
+                    await linger(transport)
+    await close_stream(transport.stream)
+
+
+async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
+    """Read a request; a bad one is answered here, and the stream is closed.
+
+    Raises:
+        ConnectionTimeout: if it was not complete in time.
+        HandshakeError: if it is none that can be accepted, or the stream fails.
+    """
+    core = Connection(Role.SERVER, limits=settings.limits)
+    transport = transport_for(stream, settings.read_size)
+    event = None
+    async with closed_on_error(stream):
+        try:
+            with trio.move_on_after(settings.connect_timeout):
+                event = await read_event(core, transport)
+                if isinstance(event, HandshakeFailed):
+                    await _answer_and_hang_up(core, transport, settings)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise HandshakeError(f"no request came: {error}") from (error.__cause__ or error)
+        if event is None:
+            raise ConnectionTimeout(
+                f"no request came within {settings.connect_timeout} seconds (connect_timeout)"
+            )
+        if isinstance(event, HandshakeFailed):
+            raise HandshakeError(event.reason)
+    assert isinstance(event, Requested)
+    return Opening(core, transport, event)
+
+
+async def wrap_server_stream(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    message_queue_size: float = MESSAGE_QUEUE_SIZE,
+    max_message_size: float = MAX_MESSAGE_SIZE,
+    receive_buffer_size: int | None = None,
+    *,
+    limits: Limits | None = None,
+    connect_timeout: float = SERVER_CONN_TIMEOUT,
+    disconnect_timeout: float = DISCONN_TIMEOUT,
+    write_timeout: float = WRITE_TIMEOUT,
+) -> WebSocketRequest:
+    """Read a client's request from a stream that the caller has.
+
+    A request that is none is answered with an HTTP error, and the stream is closed.
+
+    Args:
+        nursery: Where the connection's tasks will run.
+        stream: Any Trio stream; the request, or its connection, will close it.
+
+    The other arguments are those of `serve_websocket`.
+
+    Raises:
+        ConnectionTimeout: if there was no complete request in time.
+        HandshakeError: if it is none that can be accepted, or the stream fails.
+    """
+    settings = Settings.of(
+        message_queue_size=message_queue_size,
+        max_message_size=max_message_size,
+        receive_buffer_size=receive_buffer_size,
+        limits=limits,
+        connect_timeout=connect_timeout,
+        disconnect_timeout=disconnect_timeout,
+        write_timeout=write_timeout,
+    )
+    return WebSocketRequest(await read_request(stream, settings), nursery, settings)

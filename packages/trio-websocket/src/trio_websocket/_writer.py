@@ -1,0 +1,144 @@
+"""What was said goes out: at once where the transport takes it, else by the flusher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from ws_core import Connection
+
+from ._transport import Transport
+
+
+class Writer:
+    """Writes what the core says, in the order in which it was said.
+
+    Whoever speaks tries to write without waiting. What the transport does not take then is left to
+    the flusher, a task that exists only as long as bytes wait. So a speaker that is cancelled only
+    stops waiting, and the stream is never torn.
+
+    Args:
+        core: Where it is said.
+        transport: Where it goes.
+        nursery: Where the flusher runs.
+        timeout: Seconds that a write may be without any progress.
+        on_failure: Called once, with what went wrong, when nothing more can be written.
+    """
+
+    def __init__(
+        self,
+        core: Connection,
+        transport: Transport,
+        nursery: trio.Nursery,
+        *,
+        timeout: float,
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self._core = core
+        self._outgoing = core.outgoing
+        self._transport = transport
+        self._nursery = nursery
+        self._timeout = timeout
+        self._on_failure = on_failure
+        self._turns = trio.StrictFIFOLock()
+        self._progress = trio.lowlevel.ParkingLot()
+        self._flushing = False
+        self._flusher = trio.CancelScope()
+        self._stopped = False
+
+    async def say(self, verb: Callable[..., object], *args: Any) -> None:
+        """Call a verb of the core when its turn comes, and wait until what it said is written.
+
+        Cancelled before its turn, it has said nothing; afterwards, what it said goes out.
+
+        Raises:
+            trio.ClosedResourceError: if the connection ended before it was written.
+        """
+        if self._turns.locked() or self._is_full():
+            async with self._turns:
+                await self._wait_while(self._is_full)
+                verb(*args)
+        else:
+            verb(*args)
+        await self.written(self._outgoing.said)
+
+    async def written(self, position: int) -> None:
+        """Wait until everything up to `position`, counted as `Outgoing.said` is, is written.
+
+        Raises:
+            trio.ClosedResourceError: if the connection ended before that.
+        """
+        self.flush()
+        if self._outgoing.written >= position:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            await self._wait_while(lambda: self._outgoing.written < position)
+
+    def flush(self) -> None:
+        """Write what can be written without waiting, and leave the rest to the flusher."""
+        if self._flushing or self._stopped:
+            return
+        try:
+            while buffers := self._outgoing.peek(self._transport.write_size):
+                written = self._transport.try_write(buffers)
+                if not written:
+                    self._flushing = True
+                    self._flusher = trio.CancelScope()
+                    self._nursery.start_soon(self._flush, name="WebSocket flusher")
+                    break
+                self._core.written(written)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._fail(error)
+
+    async def drained(self) -> None:
+        """Flush, and wait until everything is written or nothing can be."""
+        self.flush()
+        while self._outgoing and not self._stopped:
+            await self._progress.park()
+
+    def stop(self) -> None:
+        """Write nothing more, and let everyone go who waits for it."""
+        self._stopped = True
+        self._flusher.cancel()
+        self._progress.unpark_all()
+
+    async def idle(self) -> None:
+        """Wait until the flusher is gone."""
+        while self._flushing:
+            await self._progress.park()
+
+    def _is_full(self) -> bool:
+        return len(self._outgoing) >= self._core.limits.write_buffer
+
+    async def _wait_while(self, condition: Callable[[], bool]) -> None:
+        while condition():
+            if self._stopped:
+                raise trio.ClosedResourceError
+            await self._progress.park()
+
+    async def _flush(self) -> None:
+        try:
+            with self._flusher:
+                while buffers := self._outgoing.peek(self._transport.write_size):
+                    with trio.fail_after(self._timeout):
+                        written = await self._transport.write(buffers)
+                    self._core.written(written)
+                    self._progress.unpark_all()
+        except trio.TooSlowError:
+            text = f"nothing could be written for {self._timeout} seconds (write_timeout)"
+            self._fail(trio.TooSlowError(text))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._fail(error)
+        finally:
+            self._flushing = False
+            # A write that was cancelled may have left half a frame on the wire.
+            self._stopped = self._stopped or bool(self._outgoing)
+            self._progress.unpark_all()
+
+    def _fail(self, error: Exception) -> None:
+        if not self._stopped:
+            self._stopped = True
+            self._on_failure(error)
+            self._progress.unpark_all()
