@@ -1,0 +1,54 @@
+"""What went wrong, in one line for a person."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from http import HTTPStatus
+
+from trio_websocket import CloseCode, ConnectionClosed, ConnectionRejected
+
+from ._text import escape
+
+_BODY = 200  # characters
+
+
+def explain(error: BaseException) -> str:
+    """One line about `error`, with nothing in it that could act on a terminal."""
+    match error:
+        case ConnectionRejected():
+            text = _rejection(error)
+        case ConnectionClosed():
+            text = _closing(error)
+        case OSError():
+            text = error.strerror or str(error)
+        case _:
+            text = f"{error}{_because(error.__cause__)}"
+    return escape(text)
+
+
+def _rejection(error: ConnectionRejected) -> str:
+    status = str(error.status_code)
+    if error.status_code in HTTPStatus._value2member_map_:
+        status += f" {HTTPStatus(error.status_code).phrase}"
+    body = (error.body or b"").decode(errors="replace").strip()
+    said = body if len(body) <= _BODY else f"{body[:_BODY]}..."
+    return f"the server answered {status}" + (f": {said}" if said else "")
+
+
+def _closing(error: ConnectionClosed) -> str:
+    if error.reason is not None and error.reason.code != CloseCode.ABNORMAL_CLOSURE:
+        return f"the connection was closed: {error}"
+    cause = f" ({error.__cause__})" if error.__cause__ else ""
+    return f"the connection was lost: {error}{cause}"
+
+
+def _because(cause: BaseException | None) -> str:
+    """What a cause knows that the error's own text does not say."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return " (--ca FILE names an authority to trust)"
+    # Trio has tried all addresses of a host; one failure is enough to hear of.
+    deeper = cause.__cause__ if isinstance(cause, OSError) else None
+    if isinstance(deeper, BaseExceptionGroup):
+        deeper = deeper.exceptions[0]
+    return f" ({os.strerror(deeper.errno or 0)})" if isinstance(deeper, OSError) else ""
