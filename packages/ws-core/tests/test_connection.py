@@ -269,7 +269,7 @@ def test_half_a_ping_needs_data() -> None:
 
 # What may be said when.
 
-VERBS: dict[str, Callable[[Connection], None]] = {
+VERBS: dict[str, Callable[[Connection], object]] = {
     "message": lambda end: end.send_message("x"),
     "ping": lambda end: end.ping(b"x"),
     "pong": lambda end: end.pong(b"x"),

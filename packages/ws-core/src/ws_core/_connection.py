@@ -213,7 +213,7 @@ class Connection:
         self._check_may_speak("a pong")
         self.outgoing.append_control(*self._frame(Opcode.PONG, payload))
 
-    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str | None = None) -> None:
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str | None = None) -> CloseReason:
         """Start, or after a failure finish, the closing handshake.
 
         After `Failed` the close frame says what the peer did wrong, whatever is passed here. Does
@@ -222,6 +222,9 @@ class Connection:
         Args:
             code: The close code.
             reason: Cut at a character boundary if it is longer than 123 bytes of UTF-8.
+
+        Returns:
+            The code and the reason as they were passed, the reason cut.
 
         Raises:
             TypeError: if the code is no int or the reason no str.
@@ -239,6 +242,7 @@ class Connection:
             self._say_close(self._reason)
             # RFC 6455 section 7.1.7: nothing that the peer says from here on is listened to.
             self._finish(Closed(self._reason, clean=False))
+        return said
 
     # Bytes in, events out.
 
