@@ -356,10 +356,59 @@ async def test_accepting(made: MakePair, late: bool) -> None:
     raise AssertionError("it never ends")
 
 
+class SlowToCancel(trio.abc.Stream):
+    """A stream that takes a moment to stop reading, and in time never takes what is written."""
+
+    def __init__(self, bottom: trio.abc.Stream) -> None:
+        self._bottom = bottom
+        self.stuck = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self.stuck:
+            await trio.sleep_forever()
+        await self._bottom.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._bottom.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            return await self._bottom.receive_some(max_bytes)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.01)
+
+    async def aclose(self) -> None:
+        await self._bottom.aclose()
+
+
+async def test_sender_outside_of_a_cancelled_nursery(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The flusher is gone before the pump is: the sender learns that the connection has ended."""
+    client, server = trio.testing.memory_stream_pair()
+    stream = SlowToCancel(server)
+    errors = []
+    async with trio.open_nursery() as outside:
+        async with trio.open_nursery() as nursery:
+            outside.start_soon(client.send_all, REQUEST)
+            connection = await (await wrap_server_stream(nursery, stream)).accept()
+            stream.stuck = True
+
+            async def send() -> None:
+                errors.append(await closed_error(connection.send_message("x")))
+
+            outside.start_soon(send)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        await client.aclose()
+    assert [error.reason.code for error in errors if error.reason] == [1006]
+
+
 @LATE
 @PAIRS
 async def test_rejecting(made: MakePair, late: bool) -> None:
-    for step in range(1, 100):
+    for step in range(1, 400):
         client, server = await made()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.send_all, REQUEST)

@@ -218,6 +218,15 @@ async def test_bad_resource(unused_port: int, resource: str) -> None:
             pass
 
 
+async def test_nobody_listens(unused_port: int) -> None:
+    """The text says where, and why; the cause is what Trio raised."""
+    expected = rf"could not connect to {HOST}:{unused_port}: .*Connection refused"
+    with pytest.raises(HandshakeError, match=expected) as raised:
+        async with open_websocket(HOST, unused_port, "/", use_ssl=False):
+            pass
+    assert isinstance(raised.value.__cause__, OSError)
+
+
 @pytest.mark.parametrize(
     "offer", [["a", "b"], ("a", "b"), iter(["a", "b"])], ids=["list", "tuple", "iterator"]
 )

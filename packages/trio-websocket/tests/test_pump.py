@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
-from ws_core import Role
+from ws_core import Ponged, Role
 
 from .peers import (
     BINARY,
@@ -301,6 +301,19 @@ async def test_descriptor_of_a_stranger_is_not_touched(role: Role) -> None:
         await friend.aclose()
 
 
+async def test_clean_close_has_no_cause() -> None:
+    """A reset while we wait for the server to hang up tells nothing about the conversation."""
+    async with connected(Role.CLIENT, tcp_pair) as (connection, peer):
+        await peer.send(close_frame(1000, "bye", to=Role.CLIENT))
+        assert await peer.hear_all() == [("closed", 1000, "clean")]
+        reset(peer.stream)
+        await connection.wait_closed()
+        error = await closed_error(connection.get_message())
+        assert error.__cause__ is None
+        assert error.reason is not None
+        assert error.reason.code == 1000
+
+
 class OddError(Exception):
     """What no stream should raise."""
 
@@ -319,6 +332,7 @@ class OddStream(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         self._maybe("send_all")
         await self._bottom.send_all(data)
+        self._maybe("after send_all")
 
     async def wait_send_all_might_not_block(self) -> None:
         raise AssertionError("not to be called")
@@ -421,6 +435,60 @@ async def test_keyboard_interrupt_in_the_pump_lets_everybody_go(role: Role) -> N
     assert caught.group_contains(KeyboardInterrupt)
     assert connection.closed is not None
     assert connection.closed.code == 1006
+
+
+@BOTH
+def test_interrupt_while_a_message_is_written(role: Role) -> None:
+    """Control-C between a write and our note of it: nothing goes out twice."""
+    heard: list[object] = []
+
+    async def order(connection: WebSocketConnection) -> None:
+        await connection.send_message("one pizza")
+        await trio.sleep_forever()
+
+    async def main() -> None:
+        ours, pair = odd_pair(role)
+
+        def interrupt() -> None:
+            ours.fails.clear()
+            signal.raise_signal(signal.SIGINT)
+
+        async with connected(role, pair) as (connection, peer):
+            ours.fails["after send_all"] = interrupt
+            with pytest.raises(KeyboardInterrupt):
+                await order(connection)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection.aclose)
+                heard.extend(await peer.hear_all())
+
+    trio.run(main)
+    assert heard == ["one pizza", ("closed", 1000, "clean")]
+
+
+@BOTH
+async def test_closing_a_connection_that_can_not_be_written_to(role: Role) -> None:
+    """There is nobody to wait for, and it is no failure of the closing."""
+    ours, pair = odd_pair(role)
+    async with connected(role, pair, disconnect_timeout=1_000) as (connection, _peer):
+        ours.fails["send_all"] = odd
+        error = await closed_error(connection.send_message("x"))
+        assert isinstance(error.__cause__, trio.BrokenResourceError)
+        with trio.fail_after(1):
+            await connection.aclose()
+        assert connection.closed is not None
+        assert connection.closed.code == 1006
+
+
+@BOTH
+@pytest.mark.parametrize("made", [memory_pair, tcp_pair])
+async def test_every_ping_of_one_read_is_answered(made: MakePair, role: Role) -> None:
+    """Pongs are merged only when the transport does not take them."""
+    payloads = [b"%03d" % number + b"x" * 122 for number in range(64)]
+    async with connected(role, made) as (connection, peer):
+        await peer.send(b"".join(frame(PING, payload, to=role) for payload in payloads))
+        for payload in payloads:
+            assert await peer.hear() == Ponged(payload, ())
+        assert connection.closed is None
 
 
 @BOTH

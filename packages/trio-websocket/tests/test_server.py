@@ -152,6 +152,11 @@ async def test_bad_options(options: dict[str, Any], error: type[Exception]) -> N
     await listener.aclose()
 
 
+async def test_ssl_context_is_none_or_a_context() -> None:
+    with pytest.raises(TypeError, match=r"ssl_context must be an ssl\.SSLContext or None"):
+        await serve_websocket(echo, HOST, 0, True)  # type: ignore[arg-type]  # the point
+
+
 # Listeners and ports.
 
 

@@ -30,6 +30,7 @@ from .two_ends import (
 )
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols"
+NOT_HTTP = "the server's answer is wrong: it is not HTTP"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
@@ -93,7 +94,7 @@ def test_callers_host_header_takes_the_place_of_ours(host: str | bytes) -> None:
 
 def test_callers_host_header_is_ascii() -> None:
     client = Connection(Role.CLIENT)
-    with pytest.raises(ValueError, match="ascii"):
+    with pytest.raises(ValueError, match="header 'Host' is not ASCII"):
         client.request("server.example.com", extra_headers=[("Host", "bücher.example".encode())])
     assert not len(client.outgoing)
 
@@ -147,8 +148,8 @@ def test_options_of_connection_may_stand_on_several_lines() -> None:
         ({b"Sec-WebSocket-Protocol": b"a, b"}, "unrecognized subprotocol"),
         ({b"Sec-WebSocket-Protocol": b"A"}, "unrecognized subprotocol"),
         ({b"Sec-WebSocket-Extensions": b"permessage-deflate"}, "unrecognized extension"),
-        ({b"Transfer-Encoding": b"chunked"}, "has a body"),
-        ({b"Content-Length": b"5"}, "has a body"),
+        ({b"Transfer-Encoding": b"chunked"}, "a 101 has no body"),
+        ({b"Content-Length": b"5"}, "a 101 has no body"),
     ],
 )
 def test_wrong_acceptance_fails_the_handshake(
@@ -202,7 +203,7 @@ def test_bytes_beyond_ascii_in_a_handshake_header_fail_the_handshake(
 def test_only_http_1_1_switches_protocols(version: bytes) -> None:
     client, request = asking_client()
     (event,) = hear(client, answer(request).replace(b"HTTP/1.1", version))
-    assert event == HandshakeFailed("the server did not answer in HTTP/1.1")
+    assert event == HandshakeFailed("the server's answer is wrong: it is not HTTP/1.1")
 
 
 @pytest.mark.parametrize("count", [1, 16])
@@ -218,7 +219,7 @@ def test_the_17th_interim_answer_is_one_too_many() -> None:
     for hear_it in (hear, hear_bytewise):
         client, request = asking_client()
         assert hear_it(client, HINTS * 17 + answer(request)) == [
-            HandshakeFailed("the server sent more than 16 interim answers")
+            HandshakeFailed("the server's answer is wrong: more than 16 interim answers")
         ]
 
 
@@ -235,11 +236,11 @@ def test_the_17th_interim_answer_is_one_too_many() -> None:
     ],
 )
 def test_what_is_not_http_fails_the_handshake_at_once(data: bytes) -> None:
-    assert outcome(data) == HandshakeFailed("the server did not answer in HTTP")
+    assert outcome(data) == HandshakeFailed(NOT_HTTP)
 
 
 def test_interim_answer_may_be_followed_by_garbage() -> None:
-    assert outcome(HINTS + b"garbage") == HandshakeFailed("the server did not answer in HTTP")
+    assert outcome(HINTS + b"garbage") == HandshakeFailed(NOT_HTTP)
 
 
 @pytest.mark.parametrize(

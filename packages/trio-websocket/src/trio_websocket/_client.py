@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -81,7 +82,7 @@ async def open_websocket(
         ConnectionRejected: if the server answered with something other than 101.
         HandshakeError: if there is no server, TLS fails, or its answer is no WebSocket's; the
             cause is the transport's error, if there is one.
-        DisconnectionTimeout: at the end, if the server did not close in time.
+        DisconnectionTimeout: at the end, if the server did not answer our close in time.
         TypeError, ValueError: for arguments that can't be used, before anything is sent.
     """
     user_error: BaseException | None = None
@@ -328,16 +329,23 @@ def _url_to_host(
 async def _close(connection: WebSocketConnection) -> None:
     await connection.aclose()
     if connection._pump.timed_out:
-        raise DisconnectionTimeout("the server did not close the connection in time")
+        seconds = connection._pump.disconnect_timeout
+        raise DisconnectionTimeout(
+            f"the server did not answer our close within {seconds} seconds (disconnect_timeout)"
+        )
 
 
 def _connect_error(error: BaseException, host: str, port: int) -> BaseException:
     """What `open_websocket` raises when connecting fails with `error`."""
     if not isinstance(error, OSError):
         return error
-    # Trio's own text says only that all attempts failed.
-    why = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    failure = HandshakeError(f"could not connect to {host}:{port}: {why}")
+    why: object = error
+    if isinstance(error.__cause__, ExceptionGroup):
+        # Trio's own text says only that all attempts failed; the first of them knows why.
+        first = error.__cause__.exceptions[0]
+        why = os.strerror(first.errno) if isinstance(first, OSError) and first.errno else first
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    failure = HandshakeError(f"could not connect to {place}: {why}")
     failure.__cause__ = error
     return failure
 

@@ -271,14 +271,13 @@ class WebSocketConnection(trio.abc.AsyncResource):
 
     # Inside.
 
+    @trio.lowlevel.enable_ki_protection
     async def _say(self, verb: Any, *args: Any) -> None:
         if self._pump.reason is not None:
             raise self._closed_error() from self._pump.cause
         try:
             await self._pump.writer.say(verb, *args)
         except (trio.ClosedResourceError, LocalProtocolError):
-            if self._pump.reason is None:
-                raise
             raise self._closed_error() from self._pump.cause
 
     def _closed_error(self) -> ConnectionClosed:

@@ -93,11 +93,11 @@ def _name(ask: Callable[[], object]) -> object:
 
 def _address(name: object, is_ssl: bool) -> Address | None:
     match name:
-        case None:
-            return None
         case (str(host), int(port), *_):
             return Endpoint(host, port, is_ssl)
         case bytes():  # a Unix socket in the abstract namespace
             return f"unix:{name.decode(errors='replace')}"
-        case _:
+        case str():
             return f"unix:{name}"
+        case _:
+            return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 import outcome
 import trio
@@ -41,9 +42,8 @@ class Pongs:
 
     def fresh_payload(self) -> bytes:
         """A random payload that no unanswered ping has."""
-        while (payload := secrets.token_bytes(4)) in self._pings:
-            pass
-        return payload
+        payloads = iter(partial(secrets.token_bytes, 4), None)
+        return next(payload for payload in payloads if payload not in self._pings)
 
     def expect(self, payload: bytes) -> Ping:
         """Note that a ping is being sent."""
@@ -70,11 +70,13 @@ class Pongs:
         Raises:
             trio.EndOfChannel: if there is none and there will be none.
         """
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
         if self._unclaimed is not None:
             payload, self._unclaimed = self._unclaimed, None
+            await trio.lowlevel.cancel_shielded_checkpoint()
             return payload
         if self._closed:
+            await trio.lowlevel.cancel_shielded_checkpoint()
             raise trio.EndOfChannel
         waiter = trio.lowlevel.current_task()
 

@@ -16,7 +16,6 @@ from ws_core import (
     Connection,
     Event,
     Failed,
-    Pinged,
     Ponged,
     Role,
 )
@@ -24,11 +23,13 @@ from ws_core import (
 from ._inbox import Inbox
 from ._pongs import Pongs
 from ._settings import FAILURE_GRACE, Settings
-from ._transport import Transport, close_stream, linger
+from ._transport import Transport, close_now, linger
 from ._writer import Writer
 
 # Events between two breaths: a peer that floods us must not keep the others waiting.
 _EVENTS_PER_BREATH = 64
+# Bytes of pongs that wait: half of what makes ws-core merge them.
+_PONGS_PER_BREATH = 2 * 2**10
 
 
 class Pump:
@@ -39,6 +40,9 @@ class Pump:
     Attributes:
         reason: Why the connection is closed or closing; None while it is open.
         reasons: All that `reason` has ever been: it is provisional until the peer has answered.
+        inbox: The messages that came.
+        pongs: The pongs that came, and who waits for them.
+        writer: Where to say something.
         cause: The transport's error that ended the connection, if one did.
         timed_out: Whether the closing handshake took too long.
         finished: Set when the stream is closed.
@@ -63,12 +67,13 @@ class Pump:
         )
         self._core = core
         self._transport = transport
-        self._disconnect_timeout = settings.disconnect_timeout
+        self.disconnect_timeout = settings.disconnect_timeout
         self._scope = trio.CancelScope()
         self._leaving = trio.CancelScope()
         self._aborted = False
         self._over: Closed | None = None
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Read until the conversation is over, part from the peer, and close the stream."""
         try:
@@ -77,9 +82,11 @@ class Pump:
                 self._set_reason(self._over.reason)
                 self._let_go()
                 await self._part(self._over)
-            self.timed_out = self._over is None and not self._aborted
+            waited_in_vain = self._over is None and not self._aborted
+            self.timed_out = waited_in_vain and self.cause is None
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.cause = self.cause or error
+            if self._over is None:
+                self.cause = self.cause or error
         except BaseException:
             # Nothing may be awaited in peace now: another cancellation would take its place.
             self._leaving.cancel()
@@ -100,7 +107,10 @@ class Pump:
             TypeError, ValueError: for a code or reason that can't be sent.
         """
         said = self._core.close(code, reason)
-        if self.reason is None:
+        if self.writer.stopped and self._over is None:  # nobody would hear it
+            self.inbox.close(discard=True)
+            self.abort()
+        elif self.reason is None:
             self._set_reason(said)
             self._limit_time()
             self.inbox.close(discard=True)
@@ -121,21 +131,20 @@ class Pump:
             if isinstance(event, Closed):
                 return event
             if event is NEED_DATA:
-                del event
                 self.writer.flush()
                 data = await self._transport.receive()
                 if data:
                     core.receive_data(data)
                 else:
                     core.receive_eof()
-                del data
+                del data  # or else the last message lives as long as nothing comes
             elif event is NEXT_IS_DATA:
                 self.writer.flush()
                 await inbox.wait_room()
             elif event is not FRAGMENT:
                 await self._handle(event)
             events += 1
-            if events % _EVENTS_PER_BREATH == 0:
+            if events % _EVENTS_PER_BREATH == 0 or core.outgoing.control_size > _PONGS_PER_BREATH:
                 self.writer.flush()
                 await trio.lowlevel.checkpoint()
 
@@ -148,8 +157,6 @@ class Pump:
             case Failed():
                 await self._answer_first()
                 self._core.close()
-            case Pinged():
-                pass
 
     async def _answer_first(self) -> None:
         """Let the application answer the good messages ahead of a protocol error."""
@@ -173,12 +180,11 @@ class Pump:
         try:
             if not self._leaving.cancel_called:
                 with self._leaving, suppress(Exception):
-                    await self.writer.idle()
                     await self._transport.stream.aclose()
                     closed = True
         finally:
             if not closed:
-                await close_stream(self._transport.stream)  # noqa: ASYNC102 - it never waits
+                await close_now(self._transport.stream)  # noqa: ASYNC102 - it never waits
             self.finished.set()
 
     def _cannot_write(self, error: Exception) -> None:
@@ -191,7 +197,7 @@ class Pump:
         self._limit_time()
 
     def _limit_time(self) -> None:
-        deadline = trio.current_time() + self._disconnect_timeout
+        deadline = trio.current_time() + self.disconnect_timeout
         self._scope.deadline = min(self._scope.deadline, deadline)
 
     def _let_go(self) -> None:

@@ -32,7 +32,7 @@ from ._settings import (
     WRITE_TIMEOUT,
     Settings,
 )
-from ._transport import Transport, close_stream, closed_on_error, linger, transport_for
+from ._transport import Transport, close_now, closed_on_error, linger, transport_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ class WebSocketRequest:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The request's headers, names in lower case, without the offers of subprotocols."""
+        """The request's headers, names in lower case, without the offers.
+
+        Those of subprotocols are in `proposed_subprotocols`.
+        """
         return list(self._requested.headers)
 
     @property
@@ -194,7 +197,7 @@ async def _answer_and_hang_up(core: Connection, transport: Transport, settings: 
             with trio.move_on_after(settings.disconnect_timeout):
                 if await transport.send_eof():
                     await linger(transport)
-    await close_stream(transport.stream)
+    await close_now(transport.stream)
 
 
 async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
@@ -221,8 +224,8 @@ async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
             )
         if isinstance(event, HandshakeFailed):
             raise HandshakeError(event.reason)
-    assert isinstance(event, Requested)
-    return Opening(core, transport, event)
+        assert isinstance(event, Requested)
+        return Opening(core, transport, event)
 
 
 async def wrap_server_stream(

@@ -22,7 +22,7 @@ from ._settings import (
     WRITE_TIMEOUT,
     Settings,
 )
-from ._transport import tune
+from ._transport import close_now, tune
 
 logger = logging.getLogger("trio-websocket")
 
@@ -32,7 +32,7 @@ ErrorHandler: TypeAlias = Callable[[Exception, WebSocketRequest], object]
 
 def log_handler_error(error: Exception, request: WebSocketRequest) -> None:
     """For `on_handler_error`: log the exception with its traceback, and go on serving."""
-    logger.error("handler of %r for %s failed", request.path, request.remote, exc_info=error)
+    logger.error("handler of %r for %r failed", request.path, request.remote, exc_info=error)
 
 
 async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
@@ -82,6 +82,8 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
         OSError: if it can't listen there.
         TypeError, ValueError: for arguments that can't be used.
     """
+    if not (ssl_context is None or isinstance(ssl_context, ssl.SSLContext)):
+        raise TypeError("ssl_context must be an ssl.SSLContext or None")
     listeners: Iterable[trio.abc.Listener[trio.abc.Stream]]
     if ssl_context is None:
         listeners = await trio.open_tcp_listeners(port, host=host)
@@ -105,7 +107,7 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
         )
     except (TypeError, ValueError):
         for listener in listeners:
-            await trio.aclose_forcefully(listener)
+            await close_now(listener)  # noqa: ASYNC120 - it has a shield
         raise
     await server.run(task_status=task_status)
 
@@ -194,7 +196,7 @@ class WebSocketServer:
             logger.debug("serving on %s", self.listeners)
             task_status.started(self)
             await trio.sleep_forever()
-        raise AssertionError("unreachable")
+        raise AssertionError("unreachable")  # pragma: no cover - the nursery never ends by itself
 
     async def _serve_stream(self, stream: trio.abc.Stream) -> None:
         """Everything that happens on one stream."""

@@ -46,7 +46,8 @@ class Writer:
         self._progress = trio.lowlevel.ParkingLot()
         self._flushing = False
         self._flusher = trio.CancelScope()
-        self._stopped = False
+        #: Whether nothing more can be written.
+        self.stopped = False
 
     async def say(self, verb: Callable[..., object], *args: Any) -> None:
         """Call a verb of the core when its turn comes, and wait until what it said is written.
@@ -78,7 +79,7 @@ class Writer:
 
     def flush(self) -> None:
         """Write what can be written without waiting, and leave the rest to the flusher."""
-        if self._flushing or self._stopped:
+        if self._flushing or self.stopped:
             return
         try:
             while buffers := self._outgoing.peek(self._transport.write_size):
@@ -95,29 +96,25 @@ class Writer:
     async def drained(self) -> None:
         """Flush, and wait until everything is written or nothing can be."""
         self.flush()
-        while self._outgoing and not self._stopped:
+        while self._outgoing and not self.stopped:
             await self._progress.park()
 
     def stop(self) -> None:
         """Write nothing more, and let everyone go who waits for it."""
-        self._stopped = True
+        self.stopped = True
         self._flusher.cancel()
         self._progress.unpark_all()
-
-    async def idle(self) -> None:
-        """Wait until the flusher is gone."""
-        while self._flushing:
-            await self._progress.park()
 
     def _is_full(self) -> bool:
         return len(self._outgoing) >= self._core.limits.write_buffer
 
     async def _wait_while(self, condition: Callable[[], bool]) -> None:
         while condition():
-            if self._stopped:
+            if self.stopped:
                 raise trio.ClosedResourceError
             await self._progress.park()
 
+    @trio.lowlevel.enable_ki_protection
     async def _flush(self) -> None:
         try:
             with self._flusher:
@@ -133,12 +130,13 @@ class Writer:
             self._fail(error)
         finally:
             self._flushing = False
-            # A write that was cancelled may have left half a frame on the wire.
-            self._stopped = self._stopped or bool(self._outgoing)
+            if self._outgoing:
+                # It was cancelled, and may have left half a frame on the wire.
+                self._fail(trio.ClosedResourceError("a write was cancelled"))
             self._progress.unpark_all()
 
     def _fail(self, error: Exception) -> None:
-        if not self._stopped:
-            self._stopped = True
+        if not self.stopped:
+            self.stopped = True
             self._on_failure(error)
             self._progress.unpark_all()

@@ -18,7 +18,7 @@ from wsproto.utilities import RemoteProtocolError
 from ._errors import LocalProtocolError
 from ._events import NEED_DATA, Accepted, HandshakeFailed, NoEvent, Rejected
 from ._head import BadHead, HeadReader, parse_fields
-from ._headers import Text, checked_headers, checked_subprotocols, split_list, values_of
+from ._headers import Text, checked_headers, checked_subprotocols, has_body, split_list, values_of
 from ._host import normalize_host_header
 from ._limits import Limits
 from ._url import normalize_resource
@@ -65,7 +65,9 @@ class ClientHandshake:
         hosts = values_of(headers, b"host")
         if len(hosts) > 1:
             raise ValueError("header 'Host' is given twice")
-        host = normalize_host_header(hosts[0].decode("ascii") if hosts else host)
+        if hosts and not hosts[0].isascii():
+            raise ValueError("header 'Host' is not ASCII")
+        host = normalize_host_header(hosts[0].decode() if hosts else host)
         request = Request(
             host=host,
             target=normalize_resource(resource),
@@ -85,7 +87,7 @@ class ClientHandshake:
             elif data:
                 self._read_rejection(data)
         except BadHead as error:
-            self._fail(error.reason)
+            self._fail(f"the server's answer is wrong: {error.reason}")
 
     def receive_eof(self) -> None:
         """Take in the end of the stream, which may be the end of a rejection's body."""
@@ -104,24 +106,22 @@ class ClientHandshake:
     def _read_head(self, data: bytes) -> bytes:
         """Take in a part of a head, and act on it when it is complete; what came behind it."""
         if not self._requested:
-            raise BadHead(400, "the server spoke before it was asked")
+            raise BadHead("it came before the request")
         if not len(self._reader) and data[: len(_HTTP)] != _HTTP[: len(data)]:
-            raise BadHead(400, "the server did not answer in HTTP")
+            raise BadHead("it is not HTTP")
         head = self._reader.feed(data)
         if head is None:
             return b""
         line = _STATUS_LINE.match(head)
         if line is None:
-            raise BadHead(400, "the server sent a malformed HTTP answer")
+            raise BadHead("malformed HTTP")
         version, status = line.groups()
         if status == b"101":
             self._accept(version, head)
         elif status.startswith(b"1"):
             self._interim_answers += 1
             if self._interim_answers > MAX_INTERIM_ANSWERS:
-                raise BadHead(
-                    400, f"the server sent more than {MAX_INTERIM_ANSWERS} interim answers"
-                )
+                raise BadHead(f"more than {MAX_INTERIM_ANSWERS} interim answers")
         else:
             self._read_rejection(head)
         return self._reader.rest
@@ -133,9 +133,9 @@ class ClientHandshake:
             self._wsproto.receive_data(_canonical(headers))
             (event,) = self._wsproto.events()
         except UnicodeDecodeError:
-            raise BadHead(400, "a handshake header of the server is not ASCII") from None
+            raise BadHead("a handshake header is not ASCII") from None
         except RemoteProtocolError as error:
-            raise BadHead(400, f"the server's answer is wrong: {error}") from None
+            raise BadHead(str(error)) from None
         assert isinstance(event, AcceptConnection)
         self._event = Accepted(event.subprotocol, tuple(event.extra_headers))
         self._over = True
@@ -147,7 +147,7 @@ class ClientHandshake:
             self._wsproto.receive_data(data)
         except RemoteProtocolError:
             if self._rejection is None:
-                raise BadHead(400, "the server sent a malformed HTTP answer") from None
+                raise BadHead("malformed HTTP") from None
             complete = True  # what came is what there is
         for event in self._wsproto.events():
             if isinstance(event, RejectConnection):
@@ -172,14 +172,12 @@ class ClientHandshake:
 def _check_answer(version: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     """What wsproto would let pass."""
     if version != b"1.1":
-        raise BadHead(400, "the server did not answer in HTTP/1.1")
+        raise BadHead("it is not HTTP/1.1")
     for name in (b"sec-websocket-accept", b"sec-websocket-protocol", b"upgrade"):
         if len(values_of(headers, name)) > 1:
-            raise BadHead(400, f"the server sent '{name.decode()}' twice")
-    if values_of(headers, b"transfer-encoding") or any(
-        value.strip(b"0") for value in values_of(headers, b"content-length")
-    ):
-        raise BadHead(400, "the server's 101 answer has a body")
+            raise BadHead(f"'{name.decode()}' stands twice")
+    if has_body(headers):
+        raise BadHead("a 101 has no body")
 
 
 def _canonical(headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -241,7 +241,7 @@ class Connection:
             assert self._reason is not None
             self._say_close(self._reason)
             # RFC 6455 section 7.1.7: nothing that the peer says from here on is listened to.
-            self._finish(Closed(self._reason, clean=False))
+            self._end = self._over(self._reason, clean=False)
         return said
 
     # Bytes in, events out.
@@ -357,9 +357,6 @@ class Connection:
             return self._over(reason, clean=False)
         self.state, self._reason = State.FAILING, reason
         return Failed(reason)
-
-    def _finish(self, end: Closed) -> None:
-        self._end = self._over(end.reason, clean=end.clean)
 
     def _over(self, reason: CloseReason, *, clean: bool) -> Closed:
         self.state = State.CLOSED

@@ -58,6 +58,7 @@ class ConnectionClosed(Exception):
 
     reason: CloseReason | None = None
 
+    # Programs subclass it, with and without calling this: it takes whatever it is given.
     def __init__(self, reason: CloseReason | None = None, *args: Any) -> None:
         super().__init__(reason, *args)
         self.reason = reason

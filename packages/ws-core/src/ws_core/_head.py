@@ -6,20 +6,21 @@ from ._headers import is_token
 from ._limits import Limits
 
 _END = b"\r\n\r\n"
+_BLANKS = (b" ", b"\t")
 
 
 class BadHead(Exception):
     """A head that is refused.
 
     Attributes:
-        status_code: What a server answers.
         reason: What was wrong, for a person.
+        status_code: What a server answers.
     """
 
-    def __init__(self, status_code: int, reason: str) -> None:
-        super().__init__(status_code, reason)
-        self.status_code = status_code
+    def __init__(self, reason: str, status_code: int = 400) -> None:
+        super().__init__(reason, status_code)
         self.reason = reason
+        self.status_code = status_code
 
 
 def parse_fields(head: bytes) -> list[tuple[bytes, bytes]]:
@@ -32,7 +33,7 @@ def parse_fields(head: bytes) -> list[tuple[bytes, bytes]]:
     for line in head.split(b"\r\n")[1:-2]:
         name, colon, value = line.partition(b":")
         if not colon or not is_token(name.decode("latin-1")):
-            raise BadHead(400, "malformed header line")
+            raise BadHead("malformed header line")
         fields.append((name.lower(), value.strip(b" \t")))
     return fields
 
@@ -50,9 +51,8 @@ class HeadReader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._buffer = bytearray()
-        self._searched = 0
+        self._checked = 0
         self._lines = 0
-        self._line_start = 0
         self.rest = b""
 
     def __len__(self) -> int:
@@ -66,29 +66,33 @@ class HeadReader:
         """
         self._buffer += data
         # Three bytes back: the end may come in parts.
-        end = self._buffer.find(_END, max(0, self._searched - 3))
+        end = self._buffer.find(_END, max(0, self._checked - 3))
         size = len(self._buffer) if end < 0 else end + len(_END)
         if size > self._limits.head:
-            raise BadHead(431, f"the head is longer than {self._limits.head} bytes")
+            most = self._limits.head
+            raise BadHead(f"the head is longer than {most} bytes, see Limits(head=...)", 431)
         self._check_lines(size)
         if end < 0:
-            self._searched = size
             return None
         head, self.rest = bytes(self._buffer[:size]), bytes(self._buffer[size:])
         self._buffer.clear()
-        self._searched = self._lines = self._line_start = 0
+        self._checked = self._lines = 0
         return head
 
     def _check_lines(self, size: int) -> None:
-        """Check the lines that were not complete before."""
-        *complete, unfinished = bytes(self._buffer[self._line_start : size]).split(b"\r\n")
-        # Its LF may be on the way.
-        for line in (*complete, unfinished.removesuffix(b"\r")):
-            if b"\r" in line or b"\n" in line:
-                raise BadHead(400, "bare CR or LF in the head")
-            if line[:1] in (b" ", b"\t"):
-                raise BadHead(400, "a line of the head starts with a space")
-        self._lines += len(complete)
+        """Check what is new of the first `size` bytes."""
+        start, end = self._checked, size
+        if self._buffer[end - 1 : end] == b"\r":
+            end -= 1  # its LF may be on the way
+        new = bytes(self._buffer[start:end])
+        breaks = new.count(b"\r\n")
+        if new.count(b"\n") != breaks or new.count(b"\r") != breaks:
+            raise BadHead("bare CR or LF in the head")
+        at_line_start = bytes(self._buffer[start - 1 : start]) in (b"", b"\n")
+        if (at_line_start and new[:1] in _BLANKS) or b"\r\n " in new or b"\r\n\t" in new:
+            raise BadHead("a line of the head starts with a space")
+        self._lines += breaks
         if self._lines > self._limits.header_lines + 1:  # the blank line is none of them
-            raise BadHead(431, f"the head has more than {self._limits.header_lines} lines")
-        self._line_start = size - len(unfinished)
+            most = self._limits.header_lines
+            raise BadHead(f"the head has more than {most} lines, see Limits(header_lines=...)", 431)
+        self._checked = end

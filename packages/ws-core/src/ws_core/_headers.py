@@ -50,6 +50,15 @@ def values_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes
     return [value for found, value in headers if found.lower() == name]
 
 
+def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a head announces a body that is not empty."""
+    headers = list(headers)
+    lengths = values_of(headers, b"content-length")
+    return bool(values_of(headers, b"transfer-encoding")) or any(
+        length.strip(b"0") for length in lengths
+    )
+
+
 def checked_headers(
     headers: Iterable[tuple[Text, Text]] | None, *, allowed: frozenset[bytes] = frozenset()
 ) -> list[tuple[bytes, bytes]]:

@@ -32,9 +32,14 @@ def normalize_host(host: str) -> str:
             return idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError as error:
             raise ValueError(f"invalid host name {host!r}: {error}") from None
-    elif not _NAME.fullmatch(host) or max(map(len, host.split("."))) > 63 or len(host) > 254:
+    elif not _NAME.fullmatch(host) or len(host) > 254 or not _has_good_labels(host):
         raise ValueError(f"invalid host name {host!r}")
     return host
+
+
+def _has_good_labels(name: str) -> bool:
+    """RFC 1035 section 2.3.4; a dot at the end stands for the root."""
+    return all(1 <= len(label) <= 63 for label in name.removesuffix(".").split("."))
 
 
 def _check_ipv6(host: str) -> None:
@@ -58,6 +63,7 @@ def normalize_host_header(value: str) -> str:
     """A Host header as a caller wrote it, with IDNA A-labels and brackets where they are missing.
 
     Raises:
+        TypeError: if it is no ``str``.
         ValueError: if it is no ``host`` or ``host:port``.
     """
     if not isinstance(value, str):

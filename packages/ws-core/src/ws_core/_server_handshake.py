@@ -20,7 +20,7 @@ from wsproto.utilities import RemoteProtocolError
 from ._errors import LocalProtocolError
 from ._events import NEED_DATA, HandshakeFailed, NoEvent, Requested
 from ._head import BadHead, HeadReader, parse_fields
-from ._headers import Text, checked_headers, is_token, split_list, values_of
+from ._headers import Text, checked_headers, has_body, is_token, split_list, values_of
 from ._host import check_host_header
 from ._limits import Limits
 
@@ -60,7 +60,7 @@ class ServerHandshake:
             return
         try:
             if data and not len(self._reader) and not is_token(data[:1].decode("latin-1")):
-                raise BadHead(400, "this is not HTTP")
+                raise BadHead("this is not HTTP")
             head = self._reader.feed(data)
             if head is not None:
                 self._request = self._event = self._check(head)
@@ -152,10 +152,11 @@ class ServerHandshake:
 
     def _check(self, head: bytes) -> Requested:
         """The guard."""
-        target, headers = _check_request_line(head, parse_fields(head))
+        target, headers = _check_target(_check_request_line(head), parse_fields(head))
         if len(values_of(headers, b"host")) != 1:
-            raise BadHead(400, "one Host is needed")
-        _check_no_body(headers)
+            raise BadHead("one Host is needed")
+        if has_body(headers):
+            raise BadHead("a handshake request has no body")
         try:
             _check_upgrade(headers)
             subprotocols = _check_subprotocols(headers)
@@ -163,30 +164,28 @@ class ServerHandshake:
             for value in values_of(headers, b"sec-websocket-extensions"):
                 value.decode("ascii")
         except UnicodeDecodeError:
-            raise BadHead(400, "a handshake header is not ASCII") from None
+            raise BadHead("a handshake header is not ASCII") from None
         except ValueError:
-            raise BadHead(400, "invalid Host") from None
+            raise BadHead("invalid Host") from None
         try:
             self._wsproto.receive_data(_canonical(target, headers, subprotocols))
         except RemoteProtocolError:
-            raise BadHead(400, "malformed HTTP request") from None
+            raise BadHead("malformed HTTP request") from None
         kept = tuple(header for header in headers if header[0] not in _OFFERS)
         return Requested(target, kept, tuple(subprotocols))
 
 
-def _check_request_line(
-    head: bytes, headers: list[tuple[bytes, bytes]]
-) -> tuple[str, list[tuple[bytes, bytes]]]:
-    """The target in origin-form, and the headers with the Host that holds."""
+def _check_request_line(head: bytes) -> str:
+    """The target, as it was sent."""
     line = _REQUEST_LINE.match(head)
     if line is None:
-        raise BadHead(400, "malformed HTTP request")
+        raise BadHead("malformed HTTP request")
     method, target, version = line.groups()
     if version != b"1.1":
-        raise BadHead(505, "HTTP/1.1 is needed")
+        raise BadHead("HTTP/1.1 is needed", 505)
     if method != b"GET":
-        raise BadHead(405, "the method must be GET")
-    return _check_target(target.decode("ascii"), headers)
+        raise BadHead("the method must be GET", 405)
+    return target.decode("ascii")
 
 
 def _check_target(
@@ -201,33 +200,26 @@ def _check_target(
         if not target.startswith("/"):
             target = "/" + target
     if not target.startswith("/") or "#" in target:
-        raise BadHead(400, "invalid request target")
+        raise BadHead("invalid request target")
     return target, headers
-
-
-def _check_no_body(headers: list[tuple[bytes, bytes]]) -> None:
-    if values_of(headers, b"transfer-encoding") or any(
-        value.strip(b"0") for value in values_of(headers, b"content-length")
-    ):
-        raise BadHead(400, "a handshake request has no body")
 
 
 def _check_upgrade(headers: list[tuple[bytes, bytes]]) -> None:
     """RFC 6455 section 4.2.1, items 3 to 6."""
     if "websocket" not in map(str.lower, split_list(values_of(headers, b"upgrade"))):
-        raise BadHead(426, "this is a WebSocket server: 'Upgrade: websocket' is needed")
+        raise BadHead("this is a WebSocket server: 'Upgrade: websocket' is needed", 426)
     if "upgrade" not in map(str.lower, split_list(values_of(headers, b"connection"))):
-        raise BadHead(400, "'Connection: Upgrade' is needed")
+        raise BadHead("'Connection: Upgrade' is needed")
     match values_of(headers, b"sec-websocket-version"):
         case []:
-            raise BadHead(400, "'Sec-WebSocket-Version: 13' is needed")
+            raise BadHead("'Sec-WebSocket-Version: 13' is needed")
         case [b"13"]:
             pass
         case _:
-            raise BadHead(426, "'Sec-WebSocket-Version: 13' is needed")
+            raise BadHead("'Sec-WebSocket-Version: 13' is needed", 426)
     keys = values_of(headers, b"sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):
-        raise BadHead(400, "one valid Sec-WebSocket-Key is needed")
+        raise BadHead("one valid Sec-WebSocket-Key is needed")
 
 
 def _is_key(key: bytes) -> bool:
@@ -240,7 +232,7 @@ def _is_key(key: bytes) -> bool:
 def _check_subprotocols(headers: list[tuple[bytes, bytes]]) -> list[str]:
     subprotocols = split_list(values_of(headers, b"sec-websocket-protocol"))
     if not all(map(is_token, subprotocols)) or len(set(subprotocols)) < len(subprotocols):
-        raise BadHead(400, "invalid Sec-WebSocket-Protocol")
+        raise BadHead("invalid Sec-WebSocket-Protocol")
     return subprotocols
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from http import HTTPStatus
 
@@ -44,11 +43,7 @@ def _closing(error: ConnectionClosed) -> str:
 
 
 def _because(cause: BaseException | None) -> str:
-    """What a cause knows that the error's own text does not say."""
+    """What to do about it."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return " (--ca FILE names an authority to trust)"
-    # Trio has tried all addresses of a host; one failure is enough to hear of.
-    deeper = cause.__cause__ if isinstance(cause, OSError) else None
-    if isinstance(deeper, BaseExceptionGroup):
-        deeper = deeper.exceptions[0]
-    return f" ({os.strerror(deeper.errno or 0)})" if isinstance(deeper, OSError) else ""
+    return ""

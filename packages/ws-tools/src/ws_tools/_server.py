@@ -14,6 +14,7 @@ import click
 import trio
 
 from trio_websocket import (
+    CloseCode,
     Endpoint,
     WebSocketConnection,
     WebSocketRequest,
@@ -30,7 +31,6 @@ from ._tls import server_context
 if TYPE_CHECKING:
     import ssl
 
-_GOING_AWAY = 1001
 # Seconds that clients are given to take leave when the server ends.
 _GRACE = 2.0
 
@@ -141,7 +141,7 @@ class Echo:
         with trio.move_on_after(_GRACE):
             async with trio.open_nursery() as nursery:
                 for ws in self._connections:
-                    nursery.start_soon(ws.aclose, _GOING_AWAY, "the server ends")
+                    nursery.start_soon(ws.aclose, CloseCode.GOING_AWAY, "the server ends")
 
 
 def _log(request: WebSocketRequest, what: str) -> None:
