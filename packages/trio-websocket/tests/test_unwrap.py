@@ -444,6 +444,21 @@ async def test_no_failing_close_hides_who_wants_to_leave(
     assert not await manager.__aexit__(type(error), error, None)
 
 
+async def test_close_that_is_interrupted_ends_the_connection(nursery: trio.Nursery) -> None:
+    """Control-C before the closing has begun: nobody waits for a server that says nothing."""
+    port = await serve_raw(nursery, never_close)
+
+    async def interrupted(code: int = 1000, reason: str | None = None) -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyboardInterrupt
+
+    with trio.fail_after(5), pytest.raises(KeyboardInterrupt):
+        async with open_websocket_url(f"ws://{HOST}:{port}", disconnect_timeout=1_000) as ws:
+            ws.aclose = interrupted  # type: ignore[method-assign]  # where the signal lands
+    assert ws.closed is not None
+    assert ws.closed.code == 1006
+
+
 async def test_close_that_fails_after_an_exception_given_by_hand(nursery: trio.Nursery) -> None:
     """Python would not chain them here by itself."""
     port = await serve_raw(nursery, never_close)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import trio
@@ -11,7 +13,7 @@ import trio
 from trio_websocket import WebSocketConnection
 from ws_tools._visit import visit
 
-from .commands import PATIENCE, content, running, serve
+from .commands import COMMAND, PATIENCE, content, running, serve
 
 DEMO = (sys.executable, "-m", "ws_tools.demo")
 
@@ -57,4 +59,28 @@ async def test_a_reader_that_has_gone(tmp_path: Path) -> None:
         await demo.process.stdout.aclose()
         with trio.fail_after(PATIENCE):
             assert await demo.process.wait() == 1
+    assert content(tmp_path) == []
+
+
+@pytest.fixture
+def full_disk() -> Iterator[BinaryIO]:
+    """A file that takes nothing."""
+    with Path("/dev/full").open("wb") as full:
+        yield full
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+@pytest.mark.parametrize("command", [DEMO, (*COMMAND, "server", "--port", "0")])
+async def test_an_output_that_is_full(
+    tmp_path: Path, full_disk: BinaryIO, command: tuple[str, ...]
+) -> None:
+    with trio.fail_after(PATIENCE):
+        done = await trio.run_process(
+            [*command],
+            stdout=full_disk,
+            capture_stderr=True,
+            check=False,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+        )
+    assert (done.returncode, done.stderr) == (1, b"Error: No space left on device\n")
     assert content(tmp_path) == []

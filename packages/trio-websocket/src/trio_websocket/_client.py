@@ -111,6 +111,9 @@ async def open_websocket(
                 except BaseException as error:  # noqa: ASYNC103, BLE001 - it is raised below
                     user_error = error
                 closed = await outcome.acapture(_close, opened.value)
+                if isinstance(closed, outcome.Error):
+                    # The nursery waits for the pump, which may not know yet that it is to end.
+                    opened.value._pump.abort()
             else:
                 user_error = _connect_error(opened.error, host, port)
     except BaseExceptionGroup as group:

@@ -27,7 +27,7 @@ from ._transport import Transport, close_now, linger
 from ._writer import Writer
 
 # Events between two breaths: a peer that floods us must not keep the others waiting.
-_EVENTS_PER_BREATH = 64
+_EVENTS_PER_BREATH = 32
 # Bytes of pongs that wait: half of what makes ws-core merge them.
 _PONGS_PER_BREATH = 2 * 2**10
 

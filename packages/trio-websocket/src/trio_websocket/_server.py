@@ -165,7 +165,7 @@ class WebSocketServer:
         """
         addresses = self.listeners
         if len(addresses) > 1:
-            raise RuntimeError("Cannot get port because this server has more than 1 listeners.")
+            raise RuntimeError("Cannot get port because this server has more than 1 listener.")
         match addresses[0]:
             case Endpoint(port=port):
                 return port

@@ -12,6 +12,8 @@ from typing import NoReturn
 import click
 import trio
 
+from ._failures import explain
+
 # As shells count: 128 and the signal's number.
 _SIGNALLED = 128
 
@@ -57,8 +59,8 @@ class Signals:
 def run(work: Callable[[Signals], Awaitable[int]]) -> NoReturn:
     """Run `work` under Trio, and exit with the code that it returns.
 
-    If a signal has cancelled it, the exit code is that of the signal; if the reader of our output
-    has gone, it is 1.
+    If a signal has cancelled it, the exit code is that of the signal; if our output can't be
+    written any more, it is 1.
 
     Raises:
         click.ClickException: if the work does.
@@ -72,10 +74,23 @@ def run(work: Callable[[Signals], Awaitable[int]]) -> NoReturn:
     except* KeyboardInterrupt:  # a signal before there was anybody to wait for it
         pass
     except* (BrokenPipeError, SystemExit):  # rich turns the one into the other
-        # Or else Python complains when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        code = _give_up_output()
+    except* OSError as group:  # a full disk behind the output, say
+        code = _give_up_output()
+        click.echo(f"Error: {explain(_first_leaf(group))}", err=True)
     sys.exit(code)
+
+
+def _first_leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _give_up_output() -> int:
+    """Let Python flush into nothing at the end, as it would complain otherwise; the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 async def _supervise(work: Callable[[Signals], Awaitable[int]]) -> int:
