@@ -187,7 +187,7 @@ class Peer:
     async def hear_all(self) -> list[object]:
         """All events up to the end of the conversation, in a form that compares by value."""
         found: list[object] = []
-        while not found or found[-1][:1] != ("closed",):  # type: ignore[index]
+        while not found or found[-1][:1] != ("closed",):  # type: ignore[index]  # all are tuples
             found.append(plain(await self.hear()))
         return found
 

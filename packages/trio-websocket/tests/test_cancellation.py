@@ -449,7 +449,7 @@ async def test_opening_as_a_client(made: MakePair, late: bool) -> None:
 
             async def connect() -> None:
                 opened.append(  # noqa: B023 - within this round
-                    await wrap_client_stream(nursery, client, "localhost", "/")  # noqa: B023
+                    await wrap_client_stream(nursery, client, "localhost", "/")  # noqa: B023 - within this round
                 )
 
             peers.start_soon(serve)
@@ -488,7 +488,7 @@ async def test_reading_a_request(made: MakePair, late: bool) -> None:
                     return
 
             async def wrap() -> None:
-                taken.append(await wrap_server_stream(nursery, server))  # noqa: B023
+                taken.append(await wrap_server_stream(nursery, server))  # noqa: B023 - within this round
 
             peers.start_soon(ask)
             with trio.fail_after(5):

@@ -635,8 +635,8 @@ async def test_like_a_course_project(nursery: trio.Nursery) -> None:
         headers: dict[bytes, bytes] = dict(request.headers)
         assert b"user" in headers
         assert request.path.startswith("/ws")
-        ws.bus_id = headers[b"user"]  # type: ignore[attr-defined]
-        known[str(ws)] = {"busId": ws.bus_id.decode()}  # type: ignore[attr-defined]
+        ws.bus_id = headers[b"user"]  # type: ignore[attr-defined]  # as users do
+        known[str(ws)] = {"busId": ws.bus_id.decode()}  # type: ignore[attr-defined]  # as users do
         async with trio.open_nursery() as inner:
             inner.start_soon(talk_to_browser, ws)
             inner.start_soon(listen_browser, ws)
@@ -701,7 +701,7 @@ async def test_heartbeat_of_the_recipes(
 ) -> None:
     """As 0.12.2's documentation has it; the peer's silence is found."""
 
-    async def heartbeat(ws: WebSocketConnection, timeout: float, interval: float) -> None:  # noqa: ASYNC109
+    async def heartbeat(ws: WebSocketConnection, timeout: float, interval: float) -> None:  # noqa: ASYNC109 - as users wrote it
         while True:
             with trio.fail_after(timeout):
                 await ws.ping()

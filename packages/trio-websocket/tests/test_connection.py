@@ -908,5 +908,5 @@ async def test_the_cause_is_told(nursery: trio.Nursery) -> None:
 
 async def test_attributes_of_ones_own(nursery: trio.Nursery) -> None:
     client, _ = await connect_pair(nursery)
-    client.bot = partial(print)  # type: ignore[attr-defined]
+    client.bot = partial(print)  # type: ignore[attr-defined]  # as users do
     assert vars(client)["bot"] is not None

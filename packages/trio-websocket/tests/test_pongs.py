@@ -119,9 +119,9 @@ async def test_pings_that_are_refused_change_nothing(role: Role) -> None:
         with pytest.raises(ValueError, match="126 bytes"):
             await connection.ping(b"x" * 126)
         with pytest.raises(TypeError):
-            await connection.ping("text")  # type: ignore[arg-type]
+            await connection.ping("text")  # type: ignore[arg-type]  # the point
         with pytest.raises(TypeError):
-            await connection.ping(5)  # type: ignore[arg-type]
+            await connection.ping(5)  # type: ignore[arg-type]  # the point
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.ping, b"twice")
             await trio.testing.wait_all_tasks_blocked()
@@ -148,7 +148,7 @@ async def test_pending_pings_are_limited(role: Role) -> None:
 async def test_payload_may_be_changed_while_the_ping_waits(role: Role) -> None:
     payload = bytearray(b"before")
     async with connected(role) as (connection, peer), trio.open_nursery() as nursery:
-        nursery.start_soon(connection.ping, payload)  # type: ignore[arg-type]
+        nursery.start_soon(connection.ping, payload)
         await trio.testing.wait_all_tasks_blocked()
         payload[:] = b"after!"
         assert await peer.hear() == Pinged(b"before")

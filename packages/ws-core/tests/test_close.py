@@ -117,7 +117,7 @@ def test_code_outside_16_bits_is_refused(code: int) -> None:
 def test_code_is_an_int_and_reason_a_str(code: object, reason: object) -> None:
     end = open_end(Role.SERVER)
     with pytest.raises(TypeError, match=r"close (code|reason) must be"):
-        end.close(code, reason)  # type: ignore[arg-type]
+        end.close(code, reason)  # type: ignore[arg-type]  # the point
     assert not len(end.outgoing)
     assert not events(end)
 

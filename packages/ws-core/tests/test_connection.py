@@ -113,7 +113,7 @@ def test_length_of_a_memoryview_is_that_of_its_bytes() -> None:
 def test_message_of_another_type_is_refused(message: object) -> None:
     server = open_end(Role.SERVER)
     with pytest.raises(ValueError, match="message must be str or bytes"):
-        server.send_message(message)  # type: ignore[arg-type]
+        server.send_message(message)  # type: ignore[arg-type]  # the point
     assert not len(server.outgoing)
 
 

@@ -131,7 +131,7 @@ def test_subprotocol_offers_are_different_tokens(subprotocol: str) -> None:
 def test_subprotocol_offers_are_a_list_of_str(subprotocols: object) -> None:
     client = new_client()
     with pytest.raises(TypeError, match="subprotocol"):
-        client.request("host", subprotocols=subprotocols)  # type: ignore[arg-type]
+        client.request("host", subprotocols=subprotocols)  # type: ignore[arg-type]  # the point
     assert not len(client.outgoing)
 
 
@@ -160,7 +160,7 @@ def test_host_is_given_once() -> None:
 def test_host_and_resource_are_str(host: object, resource: object) -> None:
     client = new_client()
     with pytest.raises(TypeError):
-        client.request(host, resource)  # type: ignore[arg-type]
+        client.request(host, resource)  # type: ignore[arg-type]  # the point
     assert not len(client.outgoing)
 
 

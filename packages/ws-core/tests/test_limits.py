@@ -27,7 +27,7 @@ def test_every_limit_may_be_infinite_and_none_may_be_nonsense(name: str) -> None
             Limits(**{name: value})
     for wrong in ("1", None, b"1", 1j):
         with pytest.raises(TypeError, match=rf"Limits\.{name} must be a number"):
-            Limits(**{name: wrong})  # type: ignore[arg-type]
+            Limits(**{name: wrong})  # type: ignore[arg-type]  # the point
 
 
 def test_only_messages_may_be_limited_to_nothing() -> None:
@@ -38,4 +38,4 @@ def test_only_messages_may_be_limited_to_nothing() -> None:
 
 def test_limits_do_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Limits().message = 5  # type: ignore[misc]
+        Limits().message = 5  # type: ignore[misc]  # the point

@@ -47,10 +47,10 @@ def wsproto_hears(end: wsproto.connection.Connection, data: bytes) -> list[objec
             case theirs.CloseConnection():
                 return [*found, ("Closed", event.code)]
             case theirs.TextMessage() | theirs.BytesMessage():
-                message.append(event.data)  # type: ignore[arg-type]
+                message.append(event.data)  # type: ignore[arg-type]  # all of one kind
                 if event.message_finished:
                     empty = "" if isinstance(event, theirs.TextMessage) else b""
-                    found.append(empty.join(message))  # type: ignore[arg-type]
+                    found.append(empty.join(message))  # type: ignore[arg-type]  # all of one kind
                     message = []
     return found
 

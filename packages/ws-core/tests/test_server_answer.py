@@ -116,7 +116,7 @@ def test_rejection_of_the_wrong_types_is_refused_and_can_be_corrected(
 ) -> None:
     server = requested_server()
     with pytest.raises(TypeError, match="must be"):
-        server.reject(status_code, body=body)  # type: ignore[arg-type]
+        server.reject(status_code, body=body)  # type: ignore[arg-type]  # the point
     assert not len(server.outgoing)
     server.reject(403, body=b"text")
     assert said(server).startswith(b"HTTP/1.1 403 ")

@@ -168,7 +168,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
 
     # Pings and pongs.
 
-    async def ping(self, payload: bytes | None = None) -> float:
+    async def ping(self, payload: bytes | bytearray | memoryview | None = None) -> float:
         """Send a ping, and wait for its pong.
 
         Args:
@@ -184,13 +184,13 @@ class WebSocketConnection(trio.abc.AsyncResource):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         core, pongs = self._core, self._pump.pongs
-        key = pongs.fresh_payload() if payload is None else payload
-        ping = None
+        wanted = pongs.fresh_payload() if payload is None else payload
+        ping, key = None, b""
 
         def say() -> None:
             nonlocal ping, key
-            core.ping(key)
-            key = bytes(key)
+            core.ping(wanted)
+            key = bytes(wanted)
             ping = pongs.expect(key)
 
         try:
@@ -205,7 +205,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
             raise self._closed_error() from self._pump.cause
         return ping.latency
 
-    async def pong(self, payload: bytes | None = None) -> None:
+    async def pong(self, payload: bytes | bytearray | memoryview | None = None) -> None:
         """Send a pong that nobody asked for: a heartbeat in one direction (RFC 6455 section 5.5.3).
 
         Args:

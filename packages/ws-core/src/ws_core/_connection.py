@@ -183,7 +183,7 @@ class Connection:
         self._check_may_speak("a message")
         self.outgoing.append(*self._frame(opcode, payload))
 
-    def ping(self, payload: bytes) -> None:
+    def ping(self, payload: bytes | bytearray | memoryview) -> None:
         """Send a ping, which the `Ponged` event that settles it answers.
 
         Raises:
@@ -201,7 +201,7 @@ class Connection:
         """Stop waiting for the answer to a ping, if it has none yet."""
         self._pings.forget(payload)
 
-    def pong(self, payload: bytes) -> None:
+    def pong(self, payload: bytes | bytearray | memoryview) -> None:
         """Send a pong that nobody asked for (RFC 6455 section 5.5.3).
 
         Raises:

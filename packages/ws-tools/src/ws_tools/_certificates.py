@@ -91,7 +91,7 @@ def _authority(files: Certificates) -> tuple[trustme.CA, bool]:
     """The authority in the folder, or a new one, and whether it is new."""
     import trustme  # noqa: PLC0415 - slow to import, and most commands do without
     from cryptography import x509  # noqa: PLC0415 - the same
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - slow
 
     there = [file for file in (files.ca, files.ca_key) if file.exists()]
     if not there:
