@@ -460,6 +460,8 @@ def test_interrupt_while_a_message_is_written(role: Role) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(connection.aclose)
                 heard.extend(await peer.hear_all())
+                await peer.flush()
+                await peer.stream.aclose()
 
     trio.run(main)
     assert heard == ["one pizza", ("closed", 1000, "clean")]
