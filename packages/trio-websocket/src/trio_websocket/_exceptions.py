@@ -10,7 +10,7 @@ class ConnectionTimeout(HandshakeError):
 
 
 class DisconnectionTimeout(HandshakeError):
-    """The closing handshake was not over within `disconnect_timeout` seconds."""
+    """The server did not answer our close within `disconnect_timeout` seconds."""
 
 
 class TrioWebsocketInternalError(Exception):
