@@ -55,8 +55,40 @@ def test_forgotten_ping_is_not_settled_any_more() -> None:
         server.ping(payload)
     server.forget_ping(b"2")
     server.forget_ping(b"never sent")
-    assert hear(server, frame(PONG, b"2", to=Role.SERVER)) == [Ponged(b"2", ())]
     assert hear(server, frame(PONG, b"3", to=Role.SERVER)) == [Ponged(b"3", (b"1", b"3"))]
+    assert hear(server, frame(PONG, b"2", to=Role.SERVER)) == [Ponged(b"2", ())]
+
+
+def test_the_answer_to_a_forgotten_ping_settles_the_pings_before_it() -> None:
+    server = open_end(Role.SERVER)
+    for payload in (b"1", b"2", b"3", b"4"):
+        server.ping(payload)
+    server.forget_ping(b"1")
+    server.forget_ping(b"3")
+    assert hear(server, frame(PONG, b"3", to=Role.SERVER)) == [Ponged(b"3", (b"2",))]
+    assert hear(server, frame(PONG, b"4", to=Role.SERVER)) == [Ponged(b"4", (b"4",))]
+
+
+def test_a_forgotten_ping_may_be_sent_again_and_then_comes_last() -> None:
+    server = open_end(Role.SERVER)
+    for payload in (b"1", b"2"):
+        server.ping(payload)
+    server.forget_ping(b"1")
+    server.ping(b"1")
+    assert hear(server, frame(PONG, b"2", to=Role.SERVER)) == [Ponged(b"2", (b"2",))]
+    assert hear(server, frame(PONG, b"1", to=Role.SERVER)) == [Ponged(b"1", (b"1",))]
+
+
+def test_forgotten_pings_give_way_to_new_ones() -> None:
+    server = open_end(Role.SERVER, Limits(pending_pings=3))
+    server.ping(b"waits")
+    for number in range(100):
+        server.ping(b"%d" % number)
+        server.forget_ping(b"%d" % number)
+    # Of those that were forgotten the last two are still known.
+    for number, settled in ((97, ()), (98, (b"waits",)), (99, ())):
+        pong = b"%d" % number
+        assert hear(server, frame(PONG, pong, to=Role.SERVER)) == [Ponged(pong, settled)]
 
 
 def test_unanswered_pings_are_bounded() -> None:
