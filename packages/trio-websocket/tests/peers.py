@@ -30,7 +30,7 @@ from trio_websocket import (
     wrap_server_stream,
 )
 from ws_core import (
-    FRAGMENT,
+    PIECE,
     Accepted,
     Closed,
     CloseReason,
@@ -177,7 +177,7 @@ class Peer:
             event = self.core.next_event()
             if not isinstance(event, Pause):
                 return event
-            if event is FRAGMENT:
+            if event is PIECE:
                 continue
             if data := await self.stream.receive_some(65536):
                 self.core.receive_data(bytes(data))

@@ -162,9 +162,10 @@ def test_close_reasons_are_read_only(attribute: str) -> None:
         setattr(CloseReason(1000, None), attribute, "x")
 
 
-def test_close_reasons_do_not_compare_by_value() -> None:
-    assert CloseReason(1000, None) != CloseReason(1000, None)
-    assert len({CloseReason(1000, None), CloseReason(1000, None)}) == 2
+def test_close_reasons_compare_by_value() -> None:
+    assert CloseReason(1000, None) == CloseReason(1000, None)
+    assert CloseReason(1000, None) != CloseReason(1000, "bye")
+    assert len({CloseReason(1000, None), CloseReason(1000, None)}) == 1
 
 
 @every_copy

@@ -5,10 +5,18 @@ import tracemalloc
 
 import pytest
 
-from ws_core import FRAGMENT, NEED_DATA, Limits, Pinged, Role
+from ws_core import (
+    NEED_DATA,
+    PIECE,
+    CloseReason,
+    Failed,
+    Limits,
+    Pinged,
+    Role,
+)
 from ws_core._assembler import Assembler
-from ws_core._errors import ProtocolViolation
-from ws_core._frames import Frame
+from ws_core._close import ProtocolViolation
+from ws_core._frames import Piece
 
 from .two_ends import (
     BINARY,
@@ -53,7 +61,7 @@ def test_every_part_but_the_last_lets_the_caller_take_a_breath() -> None:
     server = open_end(Role.SERVER)
     server.receive_data(fragments([b"a", b"b", b"c"], Role.SERVER))
     found = [server.next_event() for _ in range(4)]
-    assert found == [FRAGMENT, FRAGMENT, "abc", NEED_DATA]
+    assert found == [PIECE, PIECE, "abc", NEED_DATA]
 
 
 def test_control_frames_stand_between_fragments() -> None:
@@ -110,7 +118,7 @@ def first_bad_part(parts: list[bytes]) -> int | None:
     assembler = Assembler()
     for i, part in enumerate(parts):
         try:
-            assembler.add(Frame(CONTINUATION if i else TEXT, False, part))
+            assembler.add(Piece(CONTINUATION if i else TEXT, False, part))
         except ProtocolViolation:
             return i
     return None
@@ -164,7 +172,9 @@ def test_bad_text_fails_within_an_unfinished_frame(role: Role, bad: bytes) -> No
     until_bad = data[: len(data) - len(b" and more to come")]
     end = open_end(role)
     assert hear(end, until_bad[:-1]) == []
-    assert hear(end, until_bad[-1:]) == [("Failed", 1007, "invalid UTF-8 in a text message")]
+    assert hear(end, until_bad[-1:]) == [
+        Failed(CloseReason(1007, "invalid UTF-8 in a text message"))
+    ]
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80"])

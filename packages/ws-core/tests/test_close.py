@@ -1,8 +1,7 @@
 import pytest
 
-from ws_core import CloseCode, CloseReason, Role
-from ws_core._close import checked_reason, close_payload, parse_close_payload
-from ws_core._errors import ProtocolViolation
+from ws_core import CloseCode, Closed, CloseReason, Failed, Role
+from ws_core._close import ProtocolViolation, checked_reason, close_payload, parse_close_payload
 
 from .two_ends import CLOSE, close_frame, events, frame, hear, open_end, said
 
@@ -62,6 +61,20 @@ def test_control_characters_of_the_peer_are_escaped() -> None:
         assert text.isprintable()
 
 
+def test_reasons_compare_by_value() -> None:
+    assert CloseReason(1000) == CloseReason(1000)
+    assert len({CloseReason(1000, "x"), CloseReason(1000, "x"), CloseReason(1000, "y")}) == 2
+
+
+def test_a_reason_without_utf8_is_refused() -> None:
+    end = open_end(Role.SERVER)
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        end.close(1000, "\ud800")
+    assert not len(end.outgoing)
+    end.close(1000, "fine")
+    assert said(end) == b"\x88\x06\x03\xe8fine"
+
+
 def test_all_65536_codes_that_a_peer_may_send() -> None:
     for code in range(65536):
         payload = code.to_bytes(2, "big")
@@ -71,7 +84,7 @@ def test_all_65536_codes_that_a_peer_may_send() -> None:
         else:
             with pytest.raises(ProtocolViolation) as caught:
                 parse_close_payload(payload)
-            assert caught.value.code is CloseCode.PROTOCOL_ERROR
+            assert caught.value.reason.code == CloseCode.PROTOCOL_ERROR
 
 
 def test_all_65536_codes_that_we_may_send() -> None:
@@ -87,7 +100,7 @@ def test_all_65536_codes_that_we_may_send() -> None:
 @pytest.mark.parametrize("code", [1000, 1003, 1007, 1014, 3000, 4999])
 def test_code_that_may_be_sent_travels_both_ways(role: Role, code: int) -> None:
     end = open_end(role)
-    assert hear(end, close_frame(code, to=role)) == [("Closed", code, None, "clean")]
+    assert hear(end, close_frame(code, to=role)) == [Closed(CloseReason(code), clean=True)]
     end = open_end(Role.SERVER)
     end.close(code)
     assert said(end) == close_frame(code, to=Role.CLIENT)
@@ -100,7 +113,9 @@ def test_code_that_may_not_be_sent_fails_a_peer_and_is_refused_here(role: Role, 
     with pytest.raises(ValueError, match=f"close code {code} may not be sent"):
         end.close(code)
     assert not len(end.outgoing)
-    assert hear(end, close_frame(code, to=role)) == [("Failed", 1002, "invalid close code")]
+    assert hear(end, close_frame(code, to=role)) == [
+        Failed(CloseReason(1002, "invalid close code"))
+    ]
 
 
 @pytest.mark.parametrize("code", [-1, 65536, 2**40, True])
@@ -154,19 +169,17 @@ def test_reason_without_utf8_is_refused() -> None:
 @pytest.mark.parametrize(
     ("payload", "event"),
     [
-        (b"", ("Closed", 1005, None, "clean")),
-        (b"\x03", ("Failed", 1002, "invalid close code")),
-        (b"\x03\xe8", ("Closed", 1000, None, "clean")),
-        (b"\x03\xe8bye", ("Closed", 1000, "bye", "clean")),
-        (b"\x03\xe8" + b"x" * 123, ("Closed", 1000, "x" * 123, "clean")),
-        (b"\x03\xe8\xc3\xa4", ("Closed", 1000, "ä", "clean")),
-        (b"\x03\xe8\xc3", ("Failed", 1007, "invalid UTF-8 in the close reason")),
-        (b"\x03\xe8\xed\xa0\x80", ("Failed", 1007, "invalid UTF-8 in the close reason")),
-        (b"\x03\xe8bye\xff", ("Failed", 1007, "invalid UTF-8 in the close reason")),
-        (b"\x03\xed\xff", ("Failed", 1002, "invalid close code")),
+        (b"", Closed(CloseReason(1005), clean=True)),
+        (b"\x03", Failed(CloseReason(1002, "invalid close code"))),
+        (b"\x03\xe8", Closed(CloseReason(1000), clean=True)),
+        (b"\x03\xe8bye", Closed(CloseReason(1000, "bye"), clean=True)),
+        (b"\x03\xe8" + b"x" * 123, Closed(CloseReason(1000, "x" * 123), clean=True)),
+        (b"\x03\xe8\xc3\xa4", Closed(CloseReason(1000, "ä"), clean=True)),
+        (b"\x03\xe8\xc3", Failed(CloseReason(1007, "invalid UTF-8 in the close reason"))),
+        (b"\x03\xe8\xed\xa0\x80", Failed(CloseReason(1007, "invalid UTF-8 in the close reason"))),
+        (b"\x03\xe8bye\xff", Failed(CloseReason(1007, "invalid UTF-8 in the close reason"))),
+        (b"\x03\xed\xff", Failed(CloseReason(1002, "invalid close code"))),
     ],
 )
-def test_payload_of_a_peers_close_frame(
-    role: Role, payload: bytes, event: tuple[str, int, str | None, str]
-) -> None:
+def test_payload_of_a_peers_close_frame(role: Role, payload: bytes, event: Closed | Failed) -> None:
     assert hear(open_end(role), frame(CLOSE, payload, to=role)) == [event]

@@ -6,7 +6,16 @@ import tracemalloc
 
 import pytest
 
-from ws_core import Connection, HandshakeFailed, Pinged, Ponged, Role, State
+from ws_core import (
+    Closed,
+    CloseReason,
+    Connection,
+    HandshakeFailed,
+    Pinged,
+    Ponged,
+    Role,
+    State,
+)
 
 from .two_ends import (
     BINARY,
@@ -30,8 +39,8 @@ def test_either_end_closes() -> None:
     for closer, other in (open_pair(), open_pair()[::-1]):
         closer.close(1001, "bye")
         assert (closer.state, other.state) == (State.CLOSING, State.OPEN)
-        assert deliver(closer, other) == [("Closed", 1001, "bye", "clean")]
-        assert deliver(other, closer) == [("Closed", 1001, "bye", "clean")]
+        assert deliver(closer, other) == [Closed(CloseReason(1001, "bye"), clean=True)]
+        assert deliver(other, closer) == [Closed(CloseReason(1001, "bye"), clean=True)]
         assert (closer.state, other.state) == (State.CLOSED, State.CLOSED)
         assert deliver(closer, other) == deliver(other, closer) == []
 
@@ -41,8 +50,8 @@ def test_both_ends_close_at_once() -> None:
     client.close(4001, "client")
     server.close(4002, "server")
     from_client, from_server = said(client), said(server)
-    assert hear(server, from_client) == [("Closed", 4001, "client", "clean")]
-    assert hear(client, from_server) == [("Closed", 4002, "server", "clean")]
+    assert hear(server, from_client) == [Closed(CloseReason(4001, "client"), clean=True)]
+    assert hear(client, from_server) == [Closed(CloseReason(4002, "server"), clean=True)]
     assert not len(client.outgoing)
     assert not len(server.outgoing)
 
@@ -73,7 +82,7 @@ def test_messages_that_cross_our_close_are_heard(role: Role) -> None:
     assert hear(
         end,
         frame(TEXT, b"crossed", to=role) + frame(PONG, b"x", to=role) + close_frame(1000, to=role),
-    ) == ["crossed", Ponged(b"x", ()), ("Closed", 1000, None, "clean")]
+    ) == ["crossed", Ponged(b"x", ()), Closed(CloseReason(1000), clean=True)]
 
 
 def test_ping_behind_our_close_is_not_answered() -> None:
@@ -104,7 +113,7 @@ def test_close_comes_in_the_middle_of_a_message() -> None:
     server = open_end(Role.SERVER)
     start = frame(TEXT, b"never fin", to=Role.SERVER, fin=False)
     assert hear(server, start + close_frame(1001, to=Role.SERVER)) == [
-        ("Closed", 1001, None, "clean")
+        Closed(CloseReason(1001), clean=True)
     ]
     assert said(server) == close_frame(1001, to=Role.CLIENT)
 
@@ -114,7 +123,7 @@ def test_nothing_is_heard_behind_the_peers_close(role: Role) -> None:
     text = frame(TEXT, b"late", to=role)
     end = open_end(role)
     assert hear(end, close_frame(1000, to=role) + text + b"\xff\xff") == [
-        ("Closed", 1000, None, "clean")
+        Closed(CloseReason(1000), clean=True)
     ]
     said(end)
     assert hear(end, text + frame(PING, b"", to=role) + close_frame(1002, to=role)) == []
@@ -156,7 +165,7 @@ def test_end_of_stream_without_a_close_frame_is_abnormal(role: Role, begun: byte
     end = open_end(role)
     end.receive_data(frame(TEXT, b"last words", to=role) + begun)
     end.receive_eof()
-    assert events(end) == ["last words", ("Closed", 1006, None, "not clean")]
+    assert events(end) == ["last words", Closed(CloseReason(1006), clean=False)]
     assert not len(end.outgoing)
     assert end.state is State.CLOSED
 
@@ -167,7 +176,7 @@ def test_end_of_stream_instead_of_an_answer_to_our_close_is_abnormal(role: Role)
     end.close(1001)
     said(end)
     end.receive_eof()
-    assert events(end) == [("Closed", 1006, None, "not clean")]
+    assert events(end) == [Closed(CloseReason(1006), clean=False)]
     assert not len(end.outgoing)
 
 
@@ -176,7 +185,7 @@ def test_end_of_stream_behind_the_close_frames_is_no_news(role: Role) -> None:
     end = open_end(role)
     end.receive_data(close_frame(1000, to=role))
     end.receive_eof()
-    assert events(end) == [("Closed", 1000, None, "clean")]
+    assert events(end) == [Closed(CloseReason(1000), clean=True)]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -198,7 +207,7 @@ def test_close_in_two_parts_of_a_message_of_ours() -> None:
     for cut in range(len(data)):
         _, server = open_pair()
         found = hear(server, data[:cut]) + hear(server, data[cut:])
-        assert found == ["one", ("Closed", 1000, None, "clean")]
+        assert found == ["one", Closed(CloseReason(1000), clean=True)]
 
 
 def test_unfinished_text_is_not_judged_when_the_peer_closes() -> None:
@@ -206,5 +215,5 @@ def test_unfinished_text_is_not_judged_when_the_peer_closes() -> None:
     half = frame(TEXT, "€".encode()[:2], to=Role.CLIENT, fin=False)
     more = frame(CONTINUATION, b"", to=Role.CLIENT, fin=False)
     assert hear(client, half + more + close_frame(1000, to=Role.CLIENT)) == [
-        ("Closed", 1000, None, "clean")
+        Closed(CloseReason(1000), clean=True)
     ]

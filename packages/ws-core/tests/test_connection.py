@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from ws_core import (
+    HELD_BACK,
     NEED_DATA,
-    NEXT_IS_DATA,
+    OVER,
     Accepted,
+    Closed,
+    CloseReason,
     Connection,
     Limits,
     LocalProtocolError,
@@ -60,6 +63,45 @@ def test_ends_know_their_role_and_limits() -> None:
     assert events(end) == []
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_be_named(role: Role) -> None:
+    assert Connection(role.value).role is role  # type: ignore[arg-type]  # the point
+
+
+def test_a_role_and_limits_are_nothing_else() -> None:
+    with pytest.raises(ValueError, match="peer"):
+        Connection("peer")  # type: ignore[arg-type]  # the point
+    with pytest.raises(TypeError, match="limits must be Limits, not dict"):
+        Connection(Role.CLIENT, limits={"message": 3})  # type: ignore[arg-type]  # the point
+
+
+def test_after_the_end_there_is_nothing_to_wait_for() -> None:
+    client, server = open_pair()
+    client.close()
+    for sender, receiver in ((client, server), (server, client)):
+        assert len(deliver(sender, receiver)) == 1
+        assert receiver.next_event() is OVER
+        receiver.receive_eof()
+        assert receiver.next_event(pings_only=True) is OVER
+
+
+def test_after_a_failed_handshake_there_is_nothing_to_wait_for() -> None:
+    for role in Role:
+        end = Connection(role)
+        assert end.next_event() is NEED_DATA
+        assert len(hear(end, b"\0")) == 1
+        assert end.next_event() is OVER
+
+
+def test_a_failed_connection_waits_for_its_close_alone() -> None:
+    server = open_end(Role.SERVER)
+    assert len(hear(server, b"\xff\xff")) == 1
+    assert server.next_event() is OVER
+    server.close()
+    assert len(events(server)) == 1
+    assert server.next_event() is OVER
+
+
 def test_both_ends_know_the_subprotocol() -> None:
     client, server = Connection(Role.CLIENT), Connection(Role.SERVER)
     client.request("example.com", subprotocols=["a", "b"])
@@ -81,7 +123,7 @@ def test_a_first_message_may_go_out_with_the_acceptance() -> None:
     assert deliver(server, client) == [
         Accepted(None, ()),
         "welcome",
-        ("Closed", 1000, None, "clean"),
+        Closed(CloseReason(1000), clean=True),
     ]
 
 
@@ -220,13 +262,13 @@ def test_pings_and_pongs_can_be_taken_alone() -> None:
         + frame(TEXT, b"3", to=Role.SERVER)
         + frame(PING, b"4", to=Role.SERVER)
     )
-    assert server.next_event(control_only=True) == Pinged(b"1")
-    assert server.next_event(control_only=True) == Ponged(b"2", ())
+    assert server.next_event(pings_only=True) == Pinged(b"1")
+    assert server.next_event(pings_only=True) == Ponged(b"2", ())
     for _ in range(2):
-        assert server.next_event(control_only=True) is NEXT_IS_DATA
+        assert server.next_event(pings_only=True) is HELD_BACK
     assert server.next_event() == "3"
-    assert server.next_event(control_only=True) == Pinged(b"4")
-    assert server.next_event(control_only=True) is NEED_DATA
+    assert server.next_event(pings_only=True) == Pinged(b"4")
+    assert server.next_event(pings_only=True) is NEED_DATA
 
 
 @pytest.mark.parametrize(
@@ -242,7 +284,7 @@ def test_all_else_stays_where_it_is(data: bytes) -> None:
     server = open_end(Role.SERVER)
     server.receive_data(data)
     for _ in range(2):
-        assert server.next_event(control_only=True) is NEXT_IS_DATA
+        assert server.next_event(pings_only=True) is HELD_BACK
     assert server.state is State.OPEN
     assert not len(server.outgoing)
 
@@ -251,9 +293,9 @@ def test_message_that_has_begun_stays_where_it_is() -> None:
     server = open_end(Role.SERVER)
     data = frame(BINARY, b"abc", to=Role.SERVER)
     hear(server, data[:-2])
-    assert server.next_event(control_only=True) is NEXT_IS_DATA
+    assert server.next_event(pings_only=True) is HELD_BACK
     server.receive_data(data[-2:])
-    assert server.next_event(control_only=True) is NEXT_IS_DATA
+    assert server.next_event(pings_only=True) is HELD_BACK
     assert events(server) == [b"abc"]
 
 
@@ -262,9 +304,9 @@ def test_half_a_ping_needs_data() -> None:
     data = frame(PING, b"abc", to=Role.SERVER)
     for octet in data[:-1]:
         server.receive_data(bytes((octet,)))
-        assert server.next_event(control_only=True) is NEED_DATA
+        assert server.next_event(pings_only=True) is NEED_DATA
     server.receive_data(data[-1:])
-    assert server.next_event(control_only=True) == Pinged(b"abc")
+    assert server.next_event(pings_only=True) == Pinged(b"abc")
 
 
 # What may be said when.
@@ -366,6 +408,6 @@ def test_one_byte_at_a_time_is_as_good_as_all_at_once(role: Role) -> None:
         Pinged(b"p"),
         Ponged(b"q", ()),
         "ä",
-        ("Closed", 4000, "bye", "clean"),
+        Closed(CloseReason(4000, "bye"), clean=True),
     ]
     assert hear(open_end(role), data) == hear_bytewise(open_end(role), data) == expected

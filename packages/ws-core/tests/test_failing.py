@@ -6,7 +6,16 @@ import tracemalloc
 
 import pytest
 
-from ws_core import FRAGMENT, Closed, Failed, Limits, Pinged, Role, State
+from ws_core import (
+    PIECE,
+    Closed,
+    CloseReason,
+    Failed,
+    Limits,
+    Pinged,
+    Role,
+    State,
+)
 
 from .two_ends import (
     CLOSE,
@@ -62,7 +71,7 @@ def test_good_messages_in_the_same_read_come_first_and_can_be_answered(
         + frame(0x9, b"ping", to=Role.CLIENT)
         + close_frame(code, failed.reason.reason, to=Role.CLIENT)
     )
-    assert events(server) == [("Closed", code, failed.reason.reason, "not clean")]
+    assert events(server) == [Closed(CloseReason(code, failed.reason.reason), clean=False)]
 
 
 @pytest.mark.parametrize(("fault", "code"), FAULTS)
@@ -102,7 +111,7 @@ def test_failed_end_closes_once() -> None:
     assert said(server) == close_frame(1002, "reserved bits are set", to=Role.CLIENT)
     server.close()
     assert not said(server)
-    assert events(server) == [("Closed", 1002, "reserved bits are set", "not clean")]
+    assert events(server) == [Closed(CloseReason(1002, "reserved bits are set"), clean=False)]
     assert events(server) == []
 
 
@@ -128,14 +137,16 @@ def test_failing_client_masks_its_close_frame() -> None:
     client, server = open_end(Role.CLIENT), open_end(Role.SERVER)
     hear(client, b"\xff\xff")
     client.close()
-    assert hear(server, said(client)) == [("Closed", 1002, "reserved bits are set", "clean")]
+    assert hear(server, said(client)) == [
+        Closed(CloseReason(1002, "reserved bits are set"), clean=True)
+    ]
 
 
 def test_message_over_the_limit_is_given_up_at_once() -> None:
     client = open_end(Role.CLIENT, Limits(message=1000))
     hear(client, frame(TEXT, bytes(1000), to=Role.CLIENT, fin=False))
     client.receive_data(frame(CONTINUATION, b"x", to=Role.CLIENT))
-    assert client.next_event() is not FRAGMENT
+    assert client.next_event() is not PIECE
     client.close()
     events(client)
     tracemalloc.start()

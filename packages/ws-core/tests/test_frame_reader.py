@@ -4,10 +4,17 @@ import math
 
 import pytest
 
-from ws_core import NEED_DATA, CloseCode, Limits, Role
-from ws_core._errors import ProtocolViolation
+from ws_core import (
+    NEED_DATA,
+    CloseCode,
+    CloseReason,
+    Failed,
+    Limits,
+    Role,
+)
+from ws_core._close import ProtocolViolation
 from ws_core._frame_reader import FrameReader
-from ws_core._frames import Frame
+from ws_core._frames import Piece
 
 from .two_ends import (
     BINARY,
@@ -54,25 +61,26 @@ def test_all_65536_first_two_bytes(server: bool, in_message: bool) -> None:
     extended = {126: (b"\x00\x7e", 126), 127: (bytes(5) + b"\x01\x00\x00", 65536)}
     for pair in range(65536):
         first, second = divmod(pair, 256)
-        reader = FrameReader(masked=server, max_message=math.inf)
+        incoming = bytearray()
+        reader = FrameReader(incoming, masked=server, max_message=math.inf)
         if in_message:
-            reader.feed(start)
-            assert reader.next_frame() == Frame(TEXT, False, b"")
-        reader.feed(bytes((first, second)))
+            incoming += start
+            assert reader.next_piece() == Piece(TEXT, False, b"")
+        incoming += bytes((first, second))
         if not header_is_legal(first, second, server=server, in_message=in_message):
             with pytest.raises(ProtocolViolation) as caught:
-                reader.next_frame()
-            assert caught.value.code is CloseCode.PROTOCOL_ERROR
+                reader.next_piece()
+            assert caught.value.reason.code == CloseCode.PROTOCOL_ERROR
             continue
-        found = reader.next_frame()
+        found = reader.next_piece()
         length, size = extended.get(second & 127, (b"", second & 127))
         rest = length + bytes(4 * server) + bytes(size)
         if rest:
             assert found is NEED_DATA
-            reader.feed(rest)
-            found = reader.next_frame()
-        assert found == Frame(first & 15, first >= 128, bytes(size))
-        assert reader.next_frame() is NEED_DATA
+            incoming += rest
+            found = reader.next_piece()
+        assert found == Piece(first & 15, first >= 128, bytes(size))
+        assert reader.next_piece() is NEED_DATA
 
 
 @pytest.mark.parametrize("role", Role)
@@ -90,27 +98,29 @@ def test_all_65536_first_two_bytes(server: bool, in_message: bool) -> None:
 )
 def test_failure_says_what_is_wrong(role: Role, data: bytes, complaint: str) -> None:
     second = b"\x80" if role is Role.SERVER else b"\x00"
-    assert hear(open_end(role), data + second) == [("Failed", 1002, complaint)]
+    assert hear(open_end(role), data + second) == [Failed(CloseReason(1002, complaint))]
 
 
 def test_failure_says_which_side_must_mask() -> None:
     unmasked, masked = b"\x81\x01x", b"\x81\x81\0\0\0\0x"
-    assert hear(open_end(Role.SERVER), unmasked) == [("Failed", 1002, "frame is not masked")]
-    assert hear(open_end(Role.CLIENT), masked) == [("Failed", 1002, "frame is masked")]
+    assert hear(open_end(Role.SERVER), unmasked) == [
+        Failed(CloseReason(1002, "frame is not masked"))
+    ]
+    assert hear(open_end(Role.CLIENT), masked) == [Failed(CloseReason(1002, "frame is masked"))]
 
 
 def test_messages_are_not_interleaved() -> None:
     server = open_end(Role.SERVER)
     hear(server, frame(TEXT, b"a", to=Role.SERVER, fin=False))
     assert hear(server, frame(TEXT, b"b", to=Role.SERVER)) == [
-        ("Failed", 1002, "message is not finished")
+        Failed(CloseReason(1002, "message is not finished"))
     ]
 
 
 @pytest.mark.parametrize("size", [126, 127])
 def test_control_frame_is_too_long_as_soon_as_its_header_says_so(size: int) -> None:
     found = hear(open_end(Role.CLIENT), bytes((0x80 | PING, size)))
-    assert found == [("Failed", 1002, "control frame is too long")]
+    assert found == [Failed(CloseReason(1002, "control frame is too long"))]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -131,7 +141,7 @@ def test_length_is_in_its_shortest_form(role: Role, length: bytes, legal: bool) 
     if role is Role.SERVER:
         length = bytes((0x80 | length[0],)) + length[1:]
     found = hear(open_end(role), b"\x82" + length)
-    assert found == ([] if legal else [("Failed", 1002, "invalid frame length")])
+    assert found == ([] if legal else [Failed(CloseReason(1002, "invalid frame length"))])
 
 
 def declare(size: int, role: Role) -> bytes:
@@ -174,7 +184,14 @@ def test_message_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
     assert hear(end, frame(BINARY, message, to=role)) == [message]
     assert hear(end, frame(TEXT, message, to=role)) == [message.decode()]
     assert hear(end, declare(limit + 1, role)) == [
-        ("Failed", 1009, f"Exceeded maximum message size: {limit} bytes")
+        Failed(CloseReason(1009, f"Exceeded maximum message size: {limit} bytes"))
+    ]
+
+
+def test_limit_that_is_a_float_is_told_as_a_number_of_bytes() -> None:
+    end = open_end(Role.CLIENT, Limits(message=1e6))
+    assert hear(end, declare(1_000_001, Role.CLIENT)) == [
+        Failed(CloseReason(1009, "Exceeded maximum message size: 1000000 bytes"))
     ]
 
 
@@ -224,7 +241,7 @@ def test_frames_after_a_failure_are_not_looked_at() -> None:
     good = frame(TEXT, b"good", to=Role.SERVER)
     assert hear(server, good + b"\xff\xff" + good) == [
         "good",
-        ("Failed", 1002, "reserved bits are set"),
+        Failed(CloseReason(1002, "reserved bits are set")),
     ]
     assert hear(server, good) == []
 

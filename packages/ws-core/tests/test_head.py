@@ -5,73 +5,85 @@ import math
 import pytest
 
 from ws_core import Connection, Limits, Requested, Role
-from ws_core._head import BadHead, HeadReader
+from ws_core._head import HandshakeViolation, HeadReader
 
 from .two_ends import REQUEST, hear, said
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"
 
 
-def refusal(reader: HeadReader, data: bytes, step: int) -> int | None:
+class Stream:
+    """A head reader, and the buffer in front of it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.buffer = bytearray()
+        self._reader = HeadReader(self.buffer, limits)
+
+    def feed(self, data: bytes) -> bytes | None:
+        self.buffer += data
+        return self._reader.next_head()
+
+
+def refusal(limits: Limits, data: bytes, step: int) -> int | None:
     """With which status a reader refuses `data`, fed in pieces of `step` bytes."""
+    stream = Stream(limits)
     for start in range(0, len(data), step):
         try:
-            reader.feed(data[start : start + step])
-        except BadHead as error:
+            stream.feed(data[start : start + step])
+        except HandshakeViolation as error:
             return error.status_code
     return None
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, len(HEAD) - 1, len(HEAD)])
 def test_head_ends_with_its_blank_line_however_it_arrives(step: int) -> None:
-    reader = HeadReader(Limits())
+    stream = Stream(Limits())
     pieces = [HEAD[start : start + step] for start in range(0, len(HEAD), step)]
     for piece in pieces[:-1]:
-        assert reader.feed(piece) is None
-    assert len(reader) == len(b"".join(pieces[:-1]))
-    assert reader.feed(pieces[-1]) == HEAD
-    assert reader.rest == b""
-    assert not len(reader)
+        assert stream.feed(piece) is None
+    assert stream.buffer == b"".join(pieces[:-1])
+    assert stream.feed(pieces[-1]) == HEAD
+    assert not stream.buffer
 
 
 @pytest.mark.parametrize("rest", [b"x", b"\n", b"\r\n\r\n", b"\x81\x80\r\n \x00"])
 def test_what_comes_behind_the_head_is_kept_as_it_is(rest: bytes) -> None:
-    reader = HeadReader(Limits())
-    assert reader.feed(HEAD + rest) == HEAD
-    assert reader.rest == rest
+    stream = Stream(Limits())
+    assert stream.feed(HEAD + rest) == HEAD
+    assert stream.buffer == rest
 
 
 def test_one_head_comes_after_another() -> None:
-    reader = HeadReader(Limits(head=len(HEAD), header_lines=3))
-    assert reader.feed(HEAD) == HEAD
-    assert reader.feed(HEAD[:20]) is None
-    assert reader.feed(HEAD[20:]) == HEAD
+    stream = Stream(Limits(head=len(HEAD), header_lines=3))
+    assert stream.feed(HEAD) == HEAD
+    assert stream.feed(HEAD[:20]) is None
+    assert stream.feed(HEAD[20:]) == HEAD
 
 
 @pytest.mark.parametrize("step", [1, 7, 10**6])
 def test_head_is_bounded_in_bytes(step: int) -> None:
     size = len(HEAD)
-    assert refusal(HeadReader(Limits(head=size + 1)), HEAD, step) is None
-    assert refusal(HeadReader(Limits(head=size)), HEAD + b"rest", step) is None
-    assert refusal(HeadReader(Limits(head=size - 1)), HEAD, step) == 431
-    assert refusal(HeadReader(Limits(head=size)), b"x" * size, step) is None
-    assert refusal(HeadReader(Limits(head=size)), b"x" * (size + 1), step) == 431
+    assert refusal(Limits(head=size + 1), HEAD, step) is None
+    assert refusal(Limits(head=size), HEAD + b"rest", step) is None
+    assert refusal(Limits(head=size - 1), HEAD, step) == 431
+    assert refusal(Limits(head=size), b"x" * size, step) is None
+    assert refusal(Limits(head=size), b"x" * (size + 1), step) == 431
 
 
 @pytest.mark.parametrize("step", [1, 7, 10**6])
 def test_head_is_bounded_in_lines(step: int) -> None:
-    assert refusal(HeadReader(Limits(header_lines=4)), HEAD, step) is None
-    assert refusal(HeadReader(Limits(header_lines=3)), HEAD, step) is None
-    assert refusal(HeadReader(Limits(header_lines=2)), HEAD, step) == 431
-    assert refusal(HeadReader(Limits(header_lines=2)), b"a\r\n" * 3, step) is None
-    assert refusal(HeadReader(Limits(header_lines=2)), b"a\r\n" * 4, step) == 431
+    assert refusal(Limits(header_lines=4), HEAD, step) is None
+    assert refusal(Limits(header_lines=3), HEAD, step) is None
+    assert refusal(Limits(header_lines=2), HEAD, step) == 431
+    assert refusal(Limits(header_lines=2), b"a\r\n" * 3, step) is None
+    assert refusal(Limits(header_lines=2), b"a\r\n" * 4, step) == 431
 
 
 def test_head_may_be_unbounded() -> None:
-    reader = HeadReader(Limits(head=math.inf, header_lines=math.inf))
+    stream = Stream(Limits(head=math.inf, header_lines=math.inf))
     head = b"a: b\r\n" * 100_000 + b"\r\n"
-    assert reader.feed(head[:-1]) is None
-    assert reader.feed(head[-1:]) == head
+    assert stream.feed(head[:-1]) is None
+    assert stream.feed(head[-1:]) == head
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 10**6])
@@ -93,7 +105,7 @@ def test_head_may_be_unbounded() -> None:
     ],
 )
 def test_bare_line_ends_and_folded_lines_are_refused(head: bytes, step: int) -> None:
-    assert refusal(HeadReader(Limits()), head, step) == 400
+    assert refusal(Limits(), head, step) == 400
 
 
 def padded(size: int) -> bytes:

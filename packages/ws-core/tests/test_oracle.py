@@ -13,10 +13,22 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from wsproto import events as theirs
 
-from ws_core import Accepted, Connection, Pinged, Ponged, Rejected, Requested, Role, State
-from ws_core._errors import ProtocolViolation
+from ws_core import (
+    Accepted,
+    Closed,
+    CloseReason,
+    Connection,
+    Failed,
+    Pinged,
+    Ponged,
+    Rejected,
+    Requested,
+    Role,
+    State,
+)
+from ws_core._close import ProtocolViolation
 from ws_core._frame_reader import FrameReader
-from ws_core._frames import Frame
+from ws_core._frames import Piece
 
 from .two_ends import CLOSE, events, frame, hear, open_end, said
 
@@ -58,15 +70,17 @@ def wsproto_hears(end: wsproto.connection.Connection, data: bytes) -> list[objec
 def we_hear(role: Role, data: bytes) -> list[object]:
     """What we make of `data`, in that form."""
     found = hear(open_end(role), data)
-    return [("Closed", event[1]) if isinstance(event, tuple) else event for event in found]
+    return [
+        ("Closed", event.reason.code) if isinstance(event, Closed | Failed) else event
+        for event in found
+    ]
 
 
 def wsproto_is_wrong_about(role: Role, data: bytes) -> bool:
     """Close code 1014 is registered with IANA, and wsproto takes it for a protocol error."""
-    reader = FrameReader(masked=role is Role.SERVER, max_message=2**20)
-    reader.feed(data)
+    reader = FrameReader(bytearray(data), masked=role is Role.SERVER, max_message=2**20)
     with contextlib.suppress(ProtocolViolation):
-        while isinstance(found := reader.next_frame(), Frame):
+        while isinstance(found := reader.next_piece(), Piece):
             if found.opcode == CLOSE and found.payload[:2] == (1014).to_bytes(2, "big"):
                 return True
     return False
@@ -158,7 +172,7 @@ def test_wsproto_hears_what_we_say(
         ("Closed", 4000),
     ]
     answer = other.send(theirs.CloseConnection(code=4000, reason=reason))
-    assert hear(end, answer) == [("Closed", 4000, reason or None, "clean")]
+    assert hear(end, answer) == [Closed(CloseReason(4000, reason or None), clean=True)]
 
 
 def their_message(part: str | bytes, *, finished: bool = True) -> theirs.Event:
@@ -191,7 +205,7 @@ def test_we_hear_what_wsproto_says(
         *(message for message, _ in said_messages),
         Pinged(payload),
         Ponged(payload, ()),
-        ("Closed", 4000, reason or None, "clean"),
+        Closed(CloseReason(4000, reason or None), clean=True),
     ]
 
 
@@ -218,7 +232,7 @@ def test_we_accept_wsprotos_request_and_it_our_answer() -> None:
     request = theirs.Request(host="example.com:8000", target="/chat?x", subprotocols=["a", "b"])
     (event,) = hear(server, client.send(request))
     assert isinstance(event, Requested)
-    assert (event.path, event.subprotocols) == ("/chat?x", ("a", "b"))
+    assert (event.resource, event.subprotocols) == ("/chat?x", ("a", "b"))
     server.accept(subprotocol="b", extra_headers=[("X", "y")])
     server.send_message("hi")
     client.receive_data(said(server))

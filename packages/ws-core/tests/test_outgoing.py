@@ -31,6 +31,15 @@ def test_peek_keeps_to_the_limit(limit: int) -> None:
     assert all(outgoing.peek(limit))
 
 
+@pytest.mark.parametrize("count", [-1, 4, 100])
+def test_no_more_can_be_written_than_waits(count: int) -> None:
+    end = open_end(Role.SERVER)
+    end.send_message("x")
+    with pytest.raises(ValueError, match=f"^{count} bytes were not written: 3 wait$"):
+        end.written(count)
+    assert said(end) == b"\x81\x01x"
+
+
 def test_any_partial_writes_write_everything_once() -> None:
     pieces = [b"a", b"bcd", bytes(70_000), b"e" * 200_000, b"fg"]
     for step in (1000, 1001, 65536, 10**6):

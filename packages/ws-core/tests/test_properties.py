@@ -9,7 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ws_core import (
+    Closed,
+    CloseReason,
     Connection,
+    Failed,
     Limits,
     LocalProtocolError,
     Outgoing,
@@ -96,7 +99,7 @@ def conversations(draw: st.DrawFn) -> tuple[Role, list[object], bytes]:
     if draw(st.booleans()):
         code, reason = draw(st.integers(3000, 4999)), draw(st.text(max_size=30))
         data += close_frame(code, reason, to=role)
-        found.append(("Closed", code, reason or None, "clean"))
+        found.append(Closed(CloseReason(code, reason or None), clean=True))
     return role, found, data
 
 
@@ -140,7 +143,7 @@ def check_end(end: Connection, data: bytes, places: list[int]) -> None:
     end.receive_eof()
     found += events(end)
     assert end.state in {State.CONNECTING, State.CLOSED, State.FAILING}
-    assert sum(isinstance(event, tuple) for event in found) <= 1
+    assert sum(isinstance(event, Closed | Failed) for event in found) <= 1
     said(end)
     if end.state is not State.CONNECTING:
         end.close()
@@ -246,7 +249,7 @@ def test_any_conversation_of_two_ends_ends_well(
         got = [event for event in heard[role] if isinstance(event, str | bytes)]
         assert got == told[role]
         assert ends[role].state is State.CLOSED
-        assert sum(isinstance(event, tuple) for event in heard[role]) == 1
+        assert sum(isinstance(event, Closed | Failed) for event in heard[role]) == 1
         assert not len(ends[role].outgoing)
 
 
@@ -330,4 +333,4 @@ def test_message_limit_is_exact(limit: int, size: int, role: Role, places: list[
     if size <= limit:
         assert found == [bytes(size)]
     else:
-        assert found == [("Failed", 1009, f"Exceeded maximum message size: {limit} bytes")]
+        assert found == [Failed(CloseReason(1009, f"Exceeded maximum message size: {limit} bytes"))]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -78,6 +79,23 @@ def test_headers_of_the_acceptance() -> None:
                 b"Content-Length: 0",
             ),
         ),
+        (
+            426,
+            [("upgrade", "h2c, websocket")],
+            None,
+            head(
+                b"HTTP/1.1 426 ",
+                {b"upgrade": b"h2c, websocket", b"Sec-WebSocket-Version": b"13"},
+                b"Connection: Upgrade, close",
+                b"Content-Length: 0",
+            ),
+        ),
+        (
+            405,
+            None,
+            None,
+            b"HTTP/1.1 405 \r\nAllow: GET\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        ),
     ],
 )
 def test_rejection_is_a_whole_answer(
@@ -153,6 +171,17 @@ def test_there_must_be_a_request_to_answer() -> None:
     with pytest.raises(LocalProtocolError, match="there is no request to answer"):
         server.reject(403)
     assert not len(server.outgoing)
+
+
+@pytest.mark.parametrize("verb", [lambda end: end.accept(), lambda end: end.reject(403)])
+def test_a_request_is_answered_after_it_was_handed_out(verb: Callable[[Connection], None]) -> None:
+    server = Connection(Role.SERVER)
+    server.receive_data(REQUEST)
+    with pytest.raises(LocalProtocolError, match="there is no request to answer"):
+        verb(server)
+    assert len(events(server)) == 1
+    verb(server)
+    assert len(server.outgoing)
 
 
 def test_end_of_stream_behind_a_rejection_is_no_news() -> None:

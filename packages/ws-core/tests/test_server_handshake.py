@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ws_core import (
+    Closed,
+    CloseReason,
     Connection,
     HandshakeFailed,
     Limits,
@@ -63,7 +65,7 @@ def test_event_shows_what_was_asked_for() -> None:
     )
     (event,) = hear(server, request)
     assert isinstance(event, Requested)
-    assert event.path == "/chat?room=5"
+    assert event.resource == "/chat?room=5"
     assert event.subprotocols == ("a", "b", "c")
     headers = dict(event.headers)
     assert headers[b"host"] == b"server.example.com"
@@ -200,7 +202,7 @@ def test_absolute_form_is_reduced_to_path_and_host(target: bytes, path: str, hos
     server = Connection(Role.SERVER)
     (event,) = hear(server, head(b"GET %s HTTP/1.1" % target, REQUEST_HEADERS))
     assert isinstance(event, Requested)
-    assert event.path == path
+    assert event.resource == path
     assert [value for name, value in event.headers if name == b"host"] == [host]
 
 
@@ -267,6 +269,36 @@ def test_refusal_tells_what_would_be_accepted(request_head: bytes, lines: list[b
     assert body.endswith(b"\n")
 
 
+@pytest.mark.parametrize(
+    ("request_head", "failed"),
+    [
+        (with_headers(Host=None), HandshakeFailed("one Host is needed", 400)),
+        (REQUEST.replace(b"GET", b"PUT"), HandshakeFailed("the method must be GET", 405)),
+        (
+            with_headers(X=b"x" * 2**14),
+            HandshakeFailed("the head is longer than 16384 bytes, see Limits(head=...)", 431),
+        ),
+    ],
+)
+def test_a_refusal_tells_our_side_more_than_the_client(
+    request_head: bytes, failed: HandshakeFailed
+) -> None:
+    server = Connection(Role.SERVER)
+    assert hear(server, request_head) == [failed]
+    answer = said(server)
+    assert answer.startswith(b"HTTP/1.1 %d " % (failed.status_code or 0))
+    assert answer.endswith(failed.reason.partition(",")[0].encode() + b"\n")
+
+
+def test_a_client_that_left_is_not_answered() -> None:
+    server = Connection(Role.SERVER)
+    server.receive_data(REQUEST[:-1])
+    server.receive_eof()
+    (failed,) = events(server)
+    assert failed == HandshakeFailed("the client closed the connection within its request", None)
+    assert not len(server.outgoing)
+
+
 @pytest.mark.parametrize("data", [REQUEST, with_headers(Host=None), b"NO HTTP\r\n\r\n"])
 def test_one_byte_at_a_time_is_as_good_as_all_at_once(data: bytes) -> None:
     whole, bytewise = Connection(Role.SERVER), Connection(Role.SERVER)
@@ -303,7 +335,7 @@ def test_end_of_stream_behind_the_request_ends_the_connection_once_it_is_open() 
     server.receive_eof()
     assert events(server) == []
     server.accept()
-    assert events(server) == [("Closed", 1006, None, "not clean")]
+    assert events(server) == [Closed(CloseReason(1006), clean=False)]
 
 
 def test_end_of_stream_behind_a_refused_request_is_no_news() -> None:

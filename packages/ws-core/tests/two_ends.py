@@ -8,18 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import TypeAlias
 
 from ws_core import (
-    FRAGMENT,
-    NEED_DATA,
+    PIECE,
     Accepted,
-    Closed,
-    CloseReason,
     Connection,
     Event,
     Failed,
     Limits,
+    Pause,
     Requested,
     Role,
 )
@@ -41,9 +38,6 @@ REQUEST_HEADERS = {
     b"Sec-WebSocket-Key": KEY,
     b"Sec-WebSocket-Version": b"13",
 }
-
-# Closing and failing are told apart by their type's name; reasons do not compare by value.
-Heard: TypeAlias = object
 
 
 def head(start: bytes, headers: dict[bytes, bytes], *more: bytes) -> bytes:
@@ -111,36 +105,27 @@ def said(end: Connection) -> bytes:
     return data
 
 
-def events(end: Connection) -> list[Heard]:
-    """All that happened at `end`, in a form that compares by value."""
-    found: list[Heard] = []
-    while (event := end.next_event()) is not NEED_DATA:
-        if event is not FRAGMENT:
-            found.append(_plain(event))
+def events(end: Connection) -> list[Event]:
+    """All that happened at `end`."""
+    found: list[Event] = []
+    while not isinstance(event := end.next_event(), Pause) or event is PIECE:
+        if not isinstance(event, Pause):
+            found.append(event)
     return found
 
 
-def _plain(event: Event | object) -> Heard:
-    match event:
-        case Closed(CloseReason(code=code, reason=reason), clean):
-            return "Closed", code, reason, "clean" if clean else "not clean"
-        case Failed(CloseReason(code=code, reason=reason)):
-            return "Failed", code, reason
-    return event
-
-
-def hear(end: Connection, data: bytes) -> list[Heard]:
+def hear(end: Connection, data: bytes) -> list[Event]:
     """What happens at `end` when it is given `data`."""
     end.receive_data(data)
     return events(end)
 
 
-def hear_bytewise(end: Connection, data: bytes) -> list[Heard]:
+def hear_bytewise(end: Connection, data: bytes) -> list[Event]:
     """What happens at `end` when it is given `data` one byte at a time."""
     return [event for octet in data for event in hear(end, bytes([octet]))]
 
 
-def deliver(sender: Connection, receiver: Connection) -> list[Heard]:
+def deliver(sender: Connection, receiver: Connection) -> list[Event]:
     """Move what `sender` wants written to `receiver`, and tell what happens there."""
     return hear(receiver, said(sender))
 
@@ -163,11 +148,8 @@ def open_end(role: Role, limits: Limits | None = None) -> Connection:
     return client if role is Role.CLIENT else server
 
 
-def failure(found: list[Heard]) -> int:
+def failure(found: list[Event]) -> int:
     """The close code of the only event, which is a failure."""
     (event,) = found
-    assert isinstance(event, tuple)
-    kind, code, _ = event
-    assert kind == "Failed"
-    assert isinstance(code, int)
-    return code
+    assert isinstance(event, Failed)
+    return event.reason.code

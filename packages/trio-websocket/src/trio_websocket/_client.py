@@ -7,13 +7,13 @@ import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import TypeAlias
 
 import outcome
 import trio
 
 from ws_core import (
     Connection,
+    ExtraHeaders,
     HandshakeError,
     Limits,
     Role,
@@ -36,8 +36,6 @@ from ._settings import (
 )
 from ._unwrap import pick_error, raise_untouched
 
-Headers: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
-
 
 @asynccontextmanager
 async def open_websocket(
@@ -47,7 +45,7 @@ async def open_websocket(
     *,
     use_ssl: bool | ssl.SSLContext,
     subprotocols: Iterable[str] | None = None,
-    extra_headers: Headers | None = None,
+    extra_headers: ExtraHeaders | None = None,
     message_queue_size: float = MESSAGE_QUEUE_SIZE,
     max_message_size: float = MAX_MESSAGE_SIZE,
     receive_buffer_size: int | None = None,
@@ -129,7 +127,7 @@ async def connect_websocket(
     *,
     use_ssl: bool | ssl.SSLContext,
     subprotocols: Iterable[str] | None = None,
-    extra_headers: Headers | None = None,
+    extra_headers: ExtraHeaders | None = None,
     message_queue_size: float = MESSAGE_QUEUE_SIZE,
     max_message_size: float = MAX_MESSAGE_SIZE,
     receive_buffer_size: int | None = None,
@@ -182,7 +180,7 @@ def open_websocket_url(
     ssl_context: ssl.SSLContext | None = None,
     *,
     subprotocols: Iterable[str] | None = None,
-    extra_headers: Headers | None = None,
+    extra_headers: ExtraHeaders | None = None,
     message_queue_size: float = MESSAGE_QUEUE_SIZE,
     max_message_size: float = MAX_MESSAGE_SIZE,
     connect_timeout: float = CONN_TIMEOUT,
@@ -229,7 +227,7 @@ async def connect_websocket_url(
     ssl_context: ssl.SSLContext | None = None,
     *,
     subprotocols: Iterable[str] | None = None,
-    extra_headers: Headers | None = None,
+    extra_headers: ExtraHeaders | None = None,
     message_queue_size: float = MESSAGE_QUEUE_SIZE,
     max_message_size: float = MAX_MESSAGE_SIZE,
     receive_buffer_size: int | None = None,
@@ -274,7 +272,7 @@ async def wrap_client_stream(
     resource: str,
     *,
     subprotocols: Iterable[str] | None = None,
-    extra_headers: Headers | None = None,
+    extra_headers: ExtraHeaders | None = None,
     message_queue_size: float = MESSAGE_QUEUE_SIZE,
     max_message_size: float = MAX_MESSAGE_SIZE,
     receive_buffer_size: int | None = None,

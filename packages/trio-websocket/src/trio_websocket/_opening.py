@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ws_core import NEED_DATA, Connection, Event, NoEvent
+from ws_core import NEED_DATA, Connection, Event, Pause
 
 from ._transport import Transport
 
@@ -18,7 +18,7 @@ async def write_all(core: Connection, transport: Transport) -> None:
         core.written(written)
 
 
-async def read_event(core: Connection, transport: Transport) -> Event | NoEvent:
+async def read_event(core: Connection, transport: Transport) -> Event | Pause:
     """Read until the core knows something.
 
     Raises:

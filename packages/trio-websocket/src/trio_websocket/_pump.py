@@ -7,15 +7,15 @@ from contextlib import suppress
 import trio
 
 from ws_core import (
-    FRAGMENT,
+    HELD_BACK,
     NEED_DATA,
-    NEXT_IS_DATA,
     CloseCode,
     Closed,
     CloseReason,
     Connection,
     Event,
     Failed,
+    Pause,
     Ponged,
     Role,
 )
@@ -127,7 +127,7 @@ class Pump:
         core, inbox = self._core, self.inbox
         events = 0
         while True:
-            event = core.next_event(control_only=inbox.full)
+            event = core.next_event(pings_only=inbox.full)
             if isinstance(event, Closed):
                 return event
             if event is NEED_DATA:
@@ -138,10 +138,10 @@ class Pump:
                 else:
                     core.receive_eof()
                 del data  # or else the last message lives as long as nothing comes
-            elif event is NEXT_IS_DATA:
+            elif event is HELD_BACK:
                 self.writer.flush()
                 await inbox.wait_room()
-            elif event is not FRAGMENT:
+            elif not isinstance(event, Pause):
                 await self._handle(event)
             events += 1
             if events % _EVENTS_PER_BREATH == 0 or core.outgoing.control_size > _PONGS_PER_BREATH:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from ws_core import (
     CloseCode,
     Connection,
     ConnectionClosed,
+    ExtraHeaders,
     HandshakeError,
     HandshakeFailed,
     Limits,
@@ -67,7 +67,7 @@ class WebSocketRequest:
     @property
     def path(self) -> str:
         """The path and query that the client asks for, percent-encoded as it sent them."""
-        return self._requested.path
+        return self._requested.resource
 
     @property
     def host(self) -> str:
@@ -100,7 +100,7 @@ class WebSocketRequest:
         self,
         *,
         subprotocol: str | None = None,
-        extra_headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
+        extra_headers: ExtraHeaders | None = None,
     ) -> WebSocketConnection:
         """Accept the request.
 
@@ -146,8 +146,8 @@ class WebSocketRequest:
         self,
         status_code: int,
         *,
-        extra_headers: Iterable[tuple[str | bytes, str | bytes]] | None = None,
-        body: bytes | None = None,
+        extra_headers: ExtraHeaders | None = None,
+        body: bytes | bytearray | memoryview | None = None,
     ) -> None:
         """Refuse the request, and close the stream once the client has had time to read why.
 
@@ -223,7 +223,8 @@ async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
                 f"no request came within {settings.connect_timeout} seconds (connect_timeout)"
             )
         if isinstance(event, HandshakeFailed):
-            raise HandshakeError(event.reason)
+            answered = f" (answered {event.status_code})" if event.status_code else ""
+            raise HandshakeError(event.reason + answered)
         assert isinstance(event, Requested)
         return Opening(core, transport, event)
 

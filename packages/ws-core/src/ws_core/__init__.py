@@ -4,21 +4,22 @@ from ._close import CloseCode, CloseReason
 from ._connection import Connection, Role, State
 from ._errors import ConnectionClosed, ConnectionRejected, HandshakeError, LocalProtocolError
 from ._events import (
-    FRAGMENT,
+    HELD_BACK,
     NEED_DATA,
-    NEXT_IS_DATA,
+    OVER,
+    PIECE,
     Accepted,
     Closed,
     Event,
     Failed,
     HandshakeFailed,
-    NoEvent,
     Pause,
     Pinged,
     Ponged,
     Rejected,
     Requested,
 )
+from ._headers import ExtraHeaders
 from ._host import host_header, normalize_host
 from ._limits import Limits
 from ._outgoing import Outgoing
@@ -26,9 +27,10 @@ from ._url import WebSocketURL, normalize_resource
 from ._version import __version__
 
 __all__ = [
-    "FRAGMENT",
+    "HELD_BACK",
     "NEED_DATA",
-    "NEXT_IS_DATA",
+    "OVER",
+    "PIECE",
     "Accepted",
     "CloseCode",
     "CloseReason",
@@ -37,12 +39,12 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionRejected",
     "Event",
+    "ExtraHeaders",
     "Failed",
     "HandshakeError",
     "HandshakeFailed",
     "Limits",
     "LocalProtocolError",
-    "NoEvent",
     "Outgoing",
     "Pause",
     "Pinged",

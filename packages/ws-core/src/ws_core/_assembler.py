@@ -1,20 +1,18 @@
-"""Fragments become messages."""
+"""Pieces become messages."""
 
 from __future__ import annotations
 
 import codecs
 
-from ._close import CloseCode
-from ._errors import ProtocolViolation
-from ._frames import Frame, Opcode
+from ._close import CloseCode, ProtocolViolation
+from ._frames import Opcode, Piece
 
 
 class Assembler:
-    """Puts the parts of one message together.
+    """Puts the pieces of one message together.
 
-    However small the parts are, they are kept in one buffer: memory follows the bytes, not the
-    number of fragments. Text is checked as it arrives (RFC 6455 section 8.1), so bad UTF-8 is
-    found at its first byte.
+    However small they are, they are kept in one buffer: memory follows the bytes, not their number.
+    Text is checked as it arrives (RFC 6455 section 8.1), so bad UTF-8 is found at its first byte.
     """
 
     def __init__(self) -> None:
@@ -22,19 +20,19 @@ class Assembler:
         self._opcode: int | None = None
         self._checked = 0
 
-    def add(self, part: Frame) -> str | bytes | None:
-        """Take in the next part; the message if that was its last one.
+    def add(self, piece: Piece) -> str | bytes | None:
+        """Take in the next piece; the message if that was its last one.
 
         Raises:
             ProtocolViolation: 1007, if a text message is not UTF-8.
         """
         if self._opcode is None:
-            if part.fin:
-                return _decode(part.payload) if part.opcode == Opcode.TEXT else part.payload
-            self._opcode = part.opcode
-        self._buffer += part.payload
+            if piece.fin:
+                return _decode(piece.payload) if piece.opcode == Opcode.TEXT else piece.payload
+            self._opcode = piece.opcode
+        self._buffer += piece.payload
         text = self._opcode == Opcode.TEXT
-        if part.fin:
+        if piece.fin:
             message = _decode(self._buffer) if text else bytes(self._buffer)
             # A new buffer: a cleared one would keep the room of the largest message so far.
             self._buffer, self._opcode, self._checked = bytearray(), None, 0

@@ -16,47 +16,60 @@ from wsproto.events import AcceptConnection, RejectConnection, RejectData, Reque
 from wsproto.utilities import RemoteProtocolError
 
 from ._errors import LocalProtocolError
-from ._events import NEED_DATA, Accepted, HandshakeFailed, NoEvent, Rejected
-from ._head import BadHead, HeadReader, parse_fields
-from ._headers import Text, checked_headers, checked_subprotocols, has_body, split_list, values_of
+from ._events import NEED_DATA, Accepted, HandshakeFailed, Pause, Rejected
+from ._head import HandshakeViolation, HeadReader, parse_fields
+from ._headers import (
+    ExtraHeaders,
+    checked_headers,
+    checked_subprotocols,
+    has_body,
+    split_list,
+    values_of,
+)
 from ._host import normalize_host_header
 from ._limits import Limits
+from ._outgoing import Outgoing
 from ._url import normalize_resource
 
-#: Answers such as 103 (Early Hints) that may come before the real one.
-MAX_INTERIM_ANSWERS = 16
+# Answers such as 103 (Early Hints) that may come before the real one.
+_INTERIM_ANSWERS = 16
 
 _HTTP = b"HTTP/"
 _STATUS_LINE = re.compile(rb"HTTP/([0-9]\.[0-9]) ([1-9][0-9]{2})[ \r]")
 
 
 class ClientHandshake:
-    """Makes one request, and reads the answer to it."""
+    """Makes one request, and reads the answer to it.
 
-    def __init__(self, limits: Limits) -> None:
+    Args:
+        limits: What is taken in at most.
+        incoming: The bytes that came and were not taken yet: frames stay there.
+        outgoing: Where the request goes.
+    """
+
+    def __init__(self, limits: Limits, incoming: bytearray, outgoing: Outgoing) -> None:
         self._limits = limits
-        self._reader = HeadReader(limits)
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._reader = HeadReader(incoming, limits)
         self._wsproto = WSConnection(ConnectionType.CLIENT)
         self._requested = False
+        self._answered_early = False
         self._interim_answers = 0
         self._rejection: RejectConnection | None = None
         self._body = bytearray()
-        self._event: Accepted | Rejected | HandshakeFailed | None = None
-        self._over = False
-        #: Frames that the server sent behind its answer.
-        self.rest = bytearray()
 
     def request(
         self,
         host: str,
         resource: str,
         subprotocols: Iterable[str] | None,
-        extra_headers: Iterable[tuple[Text, Text]] | None,
-    ) -> bytes:
-        """The request.
+        extra_headers: ExtraHeaders | None,
+    ) -> None:
+        """Ask for a connection.
 
         Raises:
-            LocalProtocolError: if it was made already.
+            LocalProtocolError: if that was done already.
             TypeError, ValueError: for arguments that can't be sent.
         """
         if self._requested:
@@ -75,79 +88,84 @@ class ClientHandshake:
             extra_headers=[(name, value) for name, value in headers if name.lower() != b"host"],
         )
         self._requested = True
-        return self._wsproto.send(request)
+        self._answered_early = bool(self._incoming)
+        self._outgoing.append(self._wsproto.send(request))
 
-    def receive_data(self, data: bytes) -> None:
-        """Take in bytes from the server."""
+    def next_event(self, *, at_eof: bool) -> Accepted | Rejected | HandshakeFailed | Pause:
+        """What the bytes that came mean, or NEED_DATA.
+
+        Args:
+            at_eof: Whether no more will come, which may be the end of a rejection's body.
+        """
         try:
-            while data and not self._over and self._rejection is None:
-                data = self._read_head(data)
-            if self._over:
-                self.rest += data
-            elif data:
-                self._read_rejection(data)
-        except BadHead as error:
-            self._fail(f"the server's answer is wrong: {error.reason}")
+            while self._rejection is None and (head := self._next_head()) is not None:
+                if answer := self._read_answer(head):
+                    return answer
+            return self._read_on(at_eof=at_eof)
+        except HandshakeViolation as violation:
+            return HandshakeFailed(
+                f"the server's answer is wrong: {violation.reason}{violation.hint}"
+            )
 
-    def receive_eof(self) -> None:
-        """Take in the end of the stream, which may be the end of a rejection's body."""
-        if self._over:
-            return
-        if self._rejection is None:
-            self._fail("the server closed the connection without answering")
-        else:
-            self._read_rejection(b"")
+    def _next_head(self) -> bytes | None:
+        incoming = self._incoming
+        if self._answered_early or (incoming and not self._requested):
+            raise HandshakeViolation("it came before the request")
+        if incoming[: len(_HTTP)] != _HTTP[: len(incoming)]:
+            raise HandshakeViolation("it is not HTTP")
+        return self._reader.next_head()
 
-    def next_event(self) -> Accepted | Rejected | HandshakeFailed | NoEvent:
-        """What happened, once."""
-        event, self._event = self._event, None
-        return event or NEED_DATA
-
-    def _read_head(self, data: bytes) -> bytes:
-        """Take in a part of a head, and act on it when it is complete; what came behind it."""
-        if not self._requested:
-            raise BadHead("it came before the request")
-        if not len(self._reader) and data[: len(_HTTP)] != _HTTP[: len(data)]:
-            raise BadHead("it is not HTTP")
-        head = self._reader.feed(data)
-        if head is None:
-            return b""
+    def _read_answer(self, head: bytes) -> Accepted | Rejected | None:
+        """What an answer means by its head alone; None for an interim one, or if a body follows."""
         line = _STATUS_LINE.match(head)
         if line is None:
-            raise BadHead("malformed HTTP")
+            raise HandshakeViolation("malformed HTTP")
         version, status = line.groups()
         if status == b"101":
-            self._accept(version, head)
-        elif status.startswith(b"1"):
-            self._interim_answers += 1
-            if self._interim_answers > MAX_INTERIM_ANSWERS:
-                raise BadHead(f"more than {MAX_INTERIM_ANSWERS} interim answers")
-        else:
-            self._read_rejection(head)
-        return self._reader.rest
+            return self._read_acceptance(version, head)
+        if not status.startswith(b"1"):
+            return self._read_rejection(head)
+        self._interim_answers += 1
+        if self._interim_answers > _INTERIM_ANSWERS:
+            raise HandshakeViolation(f"more than {_INTERIM_ANSWERS} interim answers")
+        return None
 
-    def _accept(self, version: bytes, head: bytes) -> None:
+    def _read_on(self, *, at_eof: bool) -> Rejected | HandshakeFailed | Pause:
+        """What there is behind the last head that is complete."""
+        event: Rejected | HandshakeFailed | None = None
+        if self._rejection is not None:
+            if self._incoming:
+                data = bytes(self._incoming)
+                self._incoming.clear()
+                event = self._read_rejection(data)
+            if at_eof and event is None:
+                event = self._read_rejection(None)
+        elif at_eof:
+            when = "within its answer" if self._incoming else "without answering"
+            event = HandshakeFailed(f"the server closed the connection {when}")
+        return event or NEED_DATA
+
+    def _read_acceptance(self, version: bytes, head: bytes) -> Accepted:
         try:
             headers = parse_fields(head)
             _check_answer(version, headers)
             self._wsproto.receive_data(_canonical(headers))
             (event,) = self._wsproto.events()
         except UnicodeDecodeError:
-            raise BadHead("a handshake header is not ASCII") from None
+            raise HandshakeViolation("a handshake header is not ASCII") from None
         except RemoteProtocolError as error:
-            raise BadHead(str(error)) from None
+            raise HandshakeViolation(str(error)) from None
         assert isinstance(event, AcceptConnection)
-        self._event = Accepted(event.subprotocol, tuple(event.extra_headers))
-        self._over = True
+        return Accepted(event.subprotocol, tuple(event.extra_headers))
 
-    def _read_rejection(self, data: bytes) -> None:
-        """Collect a rejection until its body ends or is too long; ``b""`` is the stream's end."""
+    def _read_rejection(self, data: bytes | None) -> Rejected | None:
+        """Collect a rejection until its body ends or is too long; None is the stream's end."""
         complete = False
         try:
             self._wsproto.receive_data(data)
         except RemoteProtocolError:
             if self._rejection is None:
-                raise BadHead("malformed HTTP") from None
+                raise HandshakeViolation("malformed HTTP") from None
             complete = True  # what came is what there is
         for event in self._wsproto.events():
             if isinstance(event, RejectConnection):
@@ -157,27 +175,22 @@ class ClientHandshake:
                 self._body += event.data
                 complete = complete or event.body_finished
         most = self._limits.rejection_body
-        if complete or len(self._body) >= most:
-            assert self._rejection is not None
-            body = bytes(self._body if len(self._body) <= most else self._body[: int(most)])
-            headers = tuple(self._rejection.headers)
-            self._event = Rejected(self._rejection.status_code, headers, body)
-            self._over = True
-
-    def _fail(self, reason: str) -> None:
-        self._event = HandshakeFailed(reason)
-        self._over = True
+        if not complete and len(self._body) < most:
+            return None
+        assert self._rejection is not None
+        body = bytes(self._body if len(self._body) <= most else self._body[: int(most)])
+        return Rejected(self._rejection.status_code, tuple(self._rejection.headers), body)
 
 
 def _check_answer(version: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     """What wsproto would let pass."""
     if version != b"1.1":
-        raise BadHead("it is not HTTP/1.1")
+        raise HandshakeViolation("it is not HTTP/1.1")
     for name in (b"sec-websocket-accept", b"sec-websocket-protocol", b"upgrade"):
         if len(values_of(headers, name)) > 1:
-            raise BadHead(f"'{name.decode()}' stands twice")
+            raise HandshakeViolation(f"'{name.decode()}' stands twice")
     if has_body(headers):
-        raise BadHead("a 101 has no body")
+        raise HandshakeViolation("a 101 has no body")
 
 
 def _canonical(headers: list[tuple[bytes, bytes]]) -> bytes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ._errors import ProtocolViolation
-
 
 class CloseCode(enum.IntEnum):
     """The registered close codes (RFC 6455 section 7.4.1 and the IANA registry)."""
@@ -34,7 +32,7 @@ _LOCAL_ONLY = frozenset(
 )
 _REGISTERED = frozenset(CloseCode) - _LOCAL_ONLY
 # RFC 6455 section 7.4.2: registered with IANA by libraries, and private use.
-_UNREGISTERED = range(3000, 5000)
+_APPLICATION = range(3000, 5000)
 _RANGE_NAMES = (
     (range(1000, 3000), "RFC_RESERVED"),
     (range(3000, 4000), "IANA_RESERVED"),
@@ -46,7 +44,7 @@ _NAMES: dict[int, str] = {code.value: code.name for code in CloseCode}
 _REASON_BYTES = 123
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class CloseReason:
     """Why a connection was closed.
 
@@ -78,9 +76,21 @@ class CloseReason:
         return f"CloseReason<code={self.code}, name={self.name}, reason={self.reason!r}>"
 
 
+class ProtocolViolation(Exception):
+    """The peer broke the protocol or a limit; becomes an event before anyone outside sees it.
+
+    Attributes:
+        reason: What the close frame that answers it will say.
+    """
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(code, reason)
+        self.reason = CloseReason(code.value, reason)
+
+
 def may_travel(code: int) -> bool:
     """Whether a close frame may carry `code` (RFC 6455 section 7.4)."""
-    return code in _REGISTERED or code in _UNREGISTERED
+    return code in _REGISTERED or code in _APPLICATION
 
 
 def checked_reason(code: int, reason: str | None) -> CloseReason:
@@ -90,7 +100,7 @@ def checked_reason(code: int, reason: str | None) -> CloseReason:
 
     Raises:
         TypeError: if the code is no int or the reason no str.
-        ValueError: if the code may not be sent.
+        ValueError: if the code may not be sent, or the reason has no UTF-8.
     """
     if not isinstance(code, int):
         raise TypeError(f"close code must be an int, not {type(code).__name__}")

@@ -7,32 +7,36 @@ from collections.abc import Iterable
 
 from ._assembler import Assembler
 from ._client_handshake import ClientHandshake
-from ._close import CloseCode, CloseReason, checked_reason, close_payload, parse_close_payload
-from ._errors import LocalProtocolError, ProtocolViolation
+from ._close import (
+    CloseCode,
+    CloseReason,
+    ProtocolViolation,
+    checked_reason,
+    parse_close_payload,
+)
+from ._errors import LocalProtocolError
 from ._events import (
-    FRAGMENT,
     NEED_DATA,
+    OVER,
+    PIECE,
     Accepted,
     Closed,
     Event,
     Failed,
     HandshakeFailed,
-    NoEvent,
+    Pause,
     Pinged,
     Ponged,
     Rejected,
-    Requested,
 )
 from ._frame_reader import FrameReader
-from ._frames import CONTROL_PAYLOAD, Frame, Opcode, encode_frame
-from ._headers import Text
+from ._frame_writer import FrameWriter
+from ._frames import CONTROL_PAYLOAD, Opcode, Piece
+from ._headers import ExtraHeaders
 from ._limits import Limits
 from ._outgoing import Outgoing
 from ._pings import PendingPings
 from ._server_handshake import ServerHandshake
-
-# RFC 6455 section 5.5.3 lets us answer only the latest ping: done beyond this many unwritten bytes.
-_CONTROL_BUFFER = 4 * 2**10
 
 
 class Role(enum.Enum):
@@ -59,6 +63,8 @@ class State(enum.Enum):
 
 # Where messages, pings and pongs may be sent: what a failing peer said before may be answered.
 _MAY_SPEAK = frozenset({State.OPEN, State.FAILING})
+# Where nothing is listened to any more.
+_DEAF = frozenset({State.FAILING, State.CLOSED})
 
 
 class Connection:
@@ -73,26 +79,39 @@ class Connection:
     Args:
         role: Which end we are.
         limits: What we take in at most.
+
+    Raises:
+        TypeError, ValueError: if they are something else.
     """
 
     def __init__(self, role: Role, *, limits: Limits | None = None) -> None:
-        self.role = role
-        self.limits = limits or Limits()
+        self.role = Role(role)
+        self.limits = Limits() if limits is None else limits
+        if not isinstance(self.limits, Limits):
+            raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
         self.state = State.CONNECTING
         #: What was said and not yet written; tell `written` when it was.
         self.outgoing = Outgoing()
         #: The subprotocol that both sides agreed on, if any.
         self.subprotocol: str | None = None
-        self._handshake: ClientHandshake | ServerHandshake | None = (
-            ClientHandshake(self.limits) if role is Role.CLIENT else ServerHandshake(self.limits)
+        # What came and was not taken yet: the handshake takes heads off its front, then the reader
+        # takes frames.
+        self._incoming = bytearray()
+        self._at_eof = False
+        is_client = self.role is Role.CLIENT
+        handshake = ClientHandshake if is_client else ServerHandshake
+        self._handshake: ClientHandshake | ServerHandshake | None = handshake(
+            self.limits, self._incoming, self.outgoing
         )
-        self._reader = FrameReader(masked=role is Role.SERVER, max_message=self.limits.message)
+        # RFC 6455 section 5.1: clients mask, servers do not.
+        self._reader = FrameReader(
+            self._incoming, masked=not is_client, max_message=self.limits.message
+        )
+        self._writer = FrameWriter(self.outgoing, masked=is_client)
         self._assembler = Assembler()
         self._pings = PendingPings(self.limits.pending_pings)
-        self._at_eof = False
         self._reason: CloseReason | None = None
         self._end: Closed | None = None
-        self._postponed_pong: bytes | None = None
 
     # The opening handshake.
 
@@ -102,7 +121,7 @@ class Connection:
         resource: str = "/",
         *,
         subprotocols: Iterable[str] | None = None,
-        extra_headers: Iterable[tuple[Text, Text]] | None = None,
+        extra_headers: ExtraHeaders | None = None,
     ) -> None:
         """Ask the server for a connection.
 
@@ -119,13 +138,13 @@ class Connection:
         handshake = self._handshake
         if not isinstance(handshake, ClientHandshake):
             raise LocalProtocolError(f"a request can't be sent: {self._standing()}")
-        self.outgoing.append(handshake.request(host, resource, subprotocols, extra_headers))
+        handshake.request(host, resource, subprotocols, extra_headers)
 
     def accept(
         self,
         *,
         subprotocol: str | None = None,
-        extra_headers: Iterable[tuple[Text, Text]] | None = None,
+        extra_headers: ExtraHeaders | None = None,
     ) -> None:
         """Accept the client's request; the connection is open.
 
@@ -138,16 +157,15 @@ class Connection:
                 if the client did not offer the subprotocol.
             TypeError, ValueError: for headers that can't be sent.
         """
-        handshake = self._server_handshake()
-        self.outgoing.append(handshake.accept(subprotocol, extra_headers))
+        self._server_handshake().accept(subprotocol, extra_headers)
         self._open(subprotocol)
 
     def reject(
         self,
         status_code: int,
         *,
-        extra_headers: Iterable[tuple[Text, Text]] | None = None,
-        body: bytes | None = None,
+        extra_headers: ExtraHeaders | None = None,
+        body: bytes | bytearray | memoryview | None = None,
     ) -> None:
         """Refuse the client's request with an HTTP answer.
 
@@ -161,9 +179,8 @@ class Connection:
                 for a status that can't be sent.
             TypeError, ValueError: for headers that can't be sent.
         """
-        handshake = self._server_handshake()
-        self.outgoing.append(handshake.reject(status_code, extra_headers, body))
-        self._handshake, self.state = None, State.CLOSED
+        self._server_handshake().reject(status_code, extra_headers, body)
+        self._shut()
 
     # The conversation.
 
@@ -181,7 +198,7 @@ class Connection:
         else:
             raise ValueError("message must be str or bytes")  # noqa: TRY004 - as always documented
         self._check_may_speak("a message")
-        self.outgoing.append(*self._frame(opcode, payload))
+        self._writer.message(opcode, payload)
 
     def ping(self, payload: bytes | bytearray | memoryview) -> None:
         """Send a ping, which the `Ponged` event that settles it answers.
@@ -195,7 +212,7 @@ class Connection:
         payload = _checked_payload(payload)
         self._check_may_speak("a ping")
         self._pings.add(payload)
-        self.outgoing.append_control(*self._frame(Opcode.PING, payload))
+        self._writer.ping(payload)
 
     def forget_ping(self, payload: bytes) -> None:
         """Stop waiting for the answer to a ping, if it has none yet."""
@@ -211,7 +228,7 @@ class Connection:
         """
         payload = _checked_payload(payload)
         self._check_may_speak("a pong")
-        self.outgoing.append_control(*self._frame(Opcode.PONG, payload))
+        self._writer.pong(payload)
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str | None = None) -> CloseReason:
         """Start, or after a failure finish, the closing handshake.
@@ -228,147 +245,130 @@ class Connection:
 
         Raises:
             TypeError: if the code is no int or the reason no str.
-            ValueError: if the code may not be sent.
+            ValueError: if the code may not be sent, or the reason has no UTF-8.
             LocalProtocolError: before the connection is open.
         """
         said = checked_reason(code, reason)
         if self.state is State.CONNECTING:
             raise LocalProtocolError(f"a close frame can't be sent: {self._standing()}")
         if self.state is State.OPEN:
-            self._say_close(said)
+            self._writer.close(said)
             self.state = State.CLOSING
         elif self.state is State.FAILING:
             assert self._reason is not None
-            self._say_close(self._reason)
+            self._writer.close(self._reason)
             # RFC 6455 section 7.1.7: nothing that the peer says from here on is listened to.
             self._end = self._over(self._reason, clean=False)
         return said
 
     # Bytes in, events out.
 
-    def receive_data(self, data: bytes | bytearray) -> None:
-        """Take in bytes from the peer; they are dropped once nothing more can be heard."""
-        if self._handshake is not None:
-            self._handshake.receive_data(bytes(data))
-        elif self.state not in (State.FAILING, State.CLOSED):
-            self._reader.feed(data)
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Take in bytes from the peer; they are dropped once nothing more can be heard.
+
+        Stop reading while `Requested` waits for its answer: what comes meanwhile has no bound.
+        Empty data means nothing; the end of the stream is told with `receive_eof`.
+        """
+        if self.state not in _DEAF:
+            self._incoming += data
 
     def receive_eof(self) -> None:
         """Take in the end of the stream."""
         self._at_eof = True
-        if self._handshake is not None:
-            self._handshake.receive_eof()
 
-    def next_event(self, *, control_only: bool = False) -> Event | NoEvent:
+    def next_event(self, *, pings_only: bool = False) -> Event | Pause:
         """The next thing that happened, or why there is none.
 
         Args:
-            control_only: Only pings and pongs, and what ends the connection before a message
-                could; a message or close frame stays where it is.
+            pings_only: Pings and pongs alone, and what ends the connection before anything else
+                could come; a message or close frame stays where it is.
 
         Returns:
-            An event, or NEED_DATA, or FRAGMENT after each part of a message but the last, so that
-            the caller can take a breath, or NEXT_IS_DATA if something else than a ping or pong
-            comes next and `control_only` was asked for.
+            An event, or NEED_DATA; or PIECE after each piece of a message but the last, so that the
+            caller can take a breath; or HELD_BACK if something else than a ping or pong comes next
+            and `pings_only` was asked for; or OVER.
         """
         if self._handshake is not None:
             return self._next_handshake_event(self._handshake)
         if self._end is not None:
             end, self._end = self._end, None
             return end
-        if self.state in (State.FAILING, State.CLOSED):
-            return NEED_DATA
+        if self.state in _DEAF:
+            return OVER
         try:
-            frame = self._reader.next_frame(control_only=control_only)
-            if isinstance(frame, Frame):
-                return self._handle(frame)
+            piece = self._reader.next_piece(pings_only=pings_only)
+            if isinstance(piece, Piece):
+                return self._handle(piece)
         except ProtocolViolation as violation:
-            return self._fail(violation)
-        if frame is NEED_DATA and self._at_eof:
+            return self._fail(violation.reason)
+        if piece is NEED_DATA and self._at_eof:
             # RFC 6455 section 7.1.5: there was no close frame.
             return self._over(CloseReason(CloseCode.ABNORMAL_CLOSURE.value), clean=False)
-        return frame
+        return piece
 
     def written(self, count: int) -> None:
-        """Note that the first `count` bytes of `outgoing` were written."""
-        self.outgoing.advance(count)
-        if self._postponed_pong is not None and self.outgoing.control_size < _CONTROL_BUFFER:
-            payload, self._postponed_pong = self._postponed_pong, None
-            self._answer_ping(payload)
+        """Note that the first `count` bytes of `outgoing` were written.
+
+        Raises:
+            ValueError: if so many do not wait.
+        """
+        self._writer.written(count)
 
     # Inside.
 
-    def _next_handshake_event(
-        self, handshake: ClientHandshake | ServerHandshake
-    ) -> Event | NoEvent:
-        event = handshake.next_event()
-        match event:
-            case Accepted():
-                self._open(event.subprotocol)
-            case HandshakeFailed():
-                if isinstance(handshake, ServerHandshake) and handshake.answer:
-                    self.outgoing.append(handshake.answer)
-                self._handshake, self.state = None, State.CLOSED
-            case Rejected():
-                self._handshake, self.state = None, State.CLOSED
-            case Requested():
-                pass
+    def _next_handshake_event(self, handshake: ClientHandshake | ServerHandshake) -> Event | Pause:
+        event = handshake.next_event(at_eof=self._at_eof)
+        if isinstance(event, Accepted):
+            self._open(event.subprotocol)
+        elif isinstance(event, Rejected | HandshakeFailed):
+            self._shut()
         return event
 
     def _open(self, subprotocol: str | None) -> None:
-        assert self._handshake is not None
-        self._reader.feed(self._handshake.rest)
-        self._handshake = None
-        self.state = State.OPEN
+        self._handshake, self.state = None, State.OPEN
         self.subprotocol = subprotocol
 
-    def _handle(self, frame: Frame) -> Event | NoEvent:
-        match frame.opcode:
-            case Opcode.PING:
-                self._answer_ping(frame.payload)
-                return Pinged(frame.payload)
-            case Opcode.PONG:
-                return Ponged(frame.payload, self._pings.settle(frame.payload))
-            case Opcode.CLOSE:
-                return self._handle_close(parse_close_payload(frame.payload))
-            case _:
-                message = self._assembler.add(frame)
-                return FRAGMENT if message is None else message
+    def _shut(self) -> None:
+        """There will be no connection."""
+        self._handshake, self.state = None, State.CLOSED
+        self._incoming.clear()
+
+    def _handle(self, piece: Piece) -> Event | Pause:
+        if piece.opcode < Opcode.CLOSE:
+            message = self._assembler.add(piece)
+            return PIECE if message is None else message
+        if piece.opcode == Opcode.PING:
+            if self.state is State.OPEN:
+                self._writer.answer_ping(piece.payload)
+            return Pinged(piece.payload)
+        if piece.opcode == Opcode.PONG:
+            return Ponged(piece.payload, self._pings.settle(piece.payload))
+        return self._handle_close(parse_close_payload(piece.payload))
 
     def _handle_close(self, reason: CloseReason) -> Closed:
         if self.state is State.OPEN:
             # RFC 6455 section 5.5.1: the answer echoes the code, and we echo the reason too.
-            self._say_close(reason)
+            self._writer.close(reason)
         return self._over(reason, clean=True)
 
-    def _answer_ping(self, payload: bytes) -> None:
-        if self.state is not State.OPEN:
-            return
-        if self.outgoing.control_size < _CONTROL_BUFFER:
-            self.outgoing.append_control(*self._frame(Opcode.PONG, payload))
-        else:
-            self._postponed_pong = payload
-
-    def _fail(self, violation: ProtocolViolation) -> Event:
-        self._reader.discard()
-        reason = CloseReason(violation.code.value, violation.reason)
+    def _fail(self, reason: CloseReason) -> Event:
         if self.state is State.CLOSING:
             # Our close frame is out already, and no other may follow it.
             return self._over(reason, clean=False)
         self.state, self._reason = State.FAILING, reason
+        self._forget_input()
         return Failed(reason)
 
     def _over(self, reason: CloseReason, *, clean: bool) -> Closed:
         self.state = State.CLOSED
-        self._postponed_pong = None
-        self._reader.discard()
+        self._forget_input()
         return Closed(reason, clean)
 
-    def _say_close(self, reason: CloseReason) -> None:
-        self.outgoing.append_control(*self._frame(Opcode.CLOSE, close_payload(reason)))
-
-    def _frame(self, opcode: Opcode, payload: bytes) -> tuple[bytes, bytes]:
-        return encode_frame(opcode, payload, masked=self.role is Role.CLIENT)
+    def _forget_input(self) -> None:
+        """Nothing more is listened to, and nothing answered by itself."""
+        self._incoming.clear()
+        self._assembler = Assembler()
+        self._writer.drop_pong()
 
     def _server_handshake(self) -> ServerHandshake:
         if not isinstance(self._handshake, ServerHandshake):

@@ -1,21 +1,18 @@
-"""What goes wrong, as exceptions; one of them never leaves this package."""
+"""What goes wrong, as exceptions.
+
+ws-core itself raises `LocalProtocolError` alone; the others are for those who do the I/O, so that
+they all speak of the same.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wsproto.utilities import LocalProtocolError
 
-if TYPE_CHECKING:
-    from ._close import CloseCode, CloseReason
+from ._close import CloseReason
 
-__all__ = [
-    "ConnectionClosed",
-    "ConnectionRejected",
-    "HandshakeError",
-    "LocalProtocolError",
-    "ProtocolViolation",
-]
+__all__ = ["ConnectionClosed", "ConnectionRejected", "HandshakeError", "LocalProtocolError"]
 
 
 class HandshakeError(Exception):
@@ -68,12 +65,3 @@ class ConnectionClosed(Exception):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<{self.reason!r}>"
-
-
-class ProtocolViolation(Exception):
-    """The peer broke the protocol or a limit; becomes an event before anyone outside sees it."""
-
-    def __init__(self, code: CloseCode, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason

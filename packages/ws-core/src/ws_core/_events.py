@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from ._close import CloseReason
 
@@ -18,16 +18,19 @@ class Pause(enum.Enum):
     """Why there is no event now."""
 
     NEED_DATA = "NEED_DATA"
-    NEXT_IS_DATA = "NEXT_IS_DATA"
-    FRAGMENT = "FRAGMENT"
+    PIECE = "PIECE"
+    HELD_BACK = "HELD_BACK"
+    OVER = "OVER"
 
 
-#: Nothing more can be known before more bytes arrive.
+#: Nothing more can be known before more bytes arrive, or the end of the stream.
 NEED_DATA: Final = Pause.NEED_DATA
-#: Only control frames were asked for, and a message or the end comes next.
-NEXT_IS_DATA: Final = Pause.NEXT_IS_DATA
-#: A part of a message was taken in; ask again.
-FRAGMENT: Final = Pause.FRAGMENT
+#: A piece of a message was taken in; ask again.
+PIECE: Final = Pause.PIECE
+#: Only pings and pongs were asked for, and something else comes next.
+HELD_BACK: Final = Pause.HELD_BACK
+#: Nothing will come any more; after `Failed` not before `Connection.close` was called.
+OVER: Final = Pause.OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,13 @@ class Requested:
     """A client asks for a connection: answer with `accept` or `reject`.
 
     Attributes:
-        path: The target, with its query.
+        resource: What the client asks for: path and query, percent-encoded as it sent them.
         headers: The headers, names in lower case, without the offers of subprotocols and
             extensions.
         subprotocols: What the client offers, in its order of preference.
     """
 
-    path: str
+    resource: str
     headers: Headers
     subprotocols: tuple[str, ...]
 
@@ -61,7 +64,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The server answered the handshake with something other than 101.
+    """The server answered the handshake with something other than 101; nothing more comes.
 
     Attributes:
         status_code: The HTTP status code.
@@ -76,20 +79,25 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeFailed:
-    """The peer did not keep to the opening handshake.
-
-    On servers an HTTP error answer waits to go out.
+    """The peer did not keep to the opening handshake; nothing more comes.
 
     Attributes:
         reason: What was wrong, for a person.
+        status_code: On servers the status of the HTTP answer that waits to go out; None if there
+            is none, as the client has left.
     """
 
     reason: str
+    status_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
-    """A ping came; its pong waits to go out unless we are closing."""
+    """A ping came.
+
+    Its pong waits to go out, unless we are closing. When too many wait already, it is put off, and
+    the answer to a later ping may take its place (RFC 6455 section 5.5.3).
+    """
 
     payload: bytes
 
@@ -109,7 +117,7 @@ class Ponged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The peer broke the protocol or a limit: call `close`.
+    """The peer broke the protocol or a limit: call `close`, which brings `Closed`.
 
     What came before may be answered first.
 
@@ -146,4 +154,3 @@ Event: TypeAlias = (
     | Failed
     | Closed
 )
-NoEvent: TypeAlias = Literal[Pause.NEED_DATA, Pause.NEXT_IS_DATA, Pause.FRAGMENT]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ._close import CloseCode
-from ._errors import ProtocolViolation
-from ._events import NEED_DATA, NEXT_IS_DATA, NoEvent
-from ._frames import CONTROL_PAYLOAD, Frame, Opcode
+from ._close import CloseCode, ProtocolViolation
+from ._events import HELD_BACK, NEED_DATA, Pause
+from ._frames import CONTROL_PAYLOAD, Opcode, Piece
 from ._masking import apply_mask
 
 
@@ -28,54 +27,47 @@ _EXTENDED = {126: (2, 126), 127: (8, 1 << 16)}
 
 
 class FrameReader:
-    """Cuts incoming bytes into frames.
+    """Takes frames off the front of a buffer, a data frame as its payload arrives.
 
     Args:
+        buffer: The bytes that came and were not taken yet.
         masked: Whether frames must be masked: they must on servers and must not on clients
             (RFC 6455 section 5.1).
         max_message: Bytes of one message, over all its fragments, at most.
     """
 
-    def __init__(self, *, masked: bool, max_message: float) -> None:
+    def __init__(self, buffer: bytearray, *, masked: bool, max_message: float) -> None:
+        self._buffer = buffer
         self._masked = masked
         self._max_message = max_message
-        self._buffer = bytearray()
         self._in_message = False
         self._message_size = 0
         # Of the data frame whose payload is arriving: what to call the next piece of it, whether
         # it ends its message, the masking key turned to the next byte, and the bytes to come.
-        self._opcode = Opcode.CONTINUATION
+        self._opcode = 0
         self._fin = False
         self._key = b""
         self._missing = 0
 
-    def feed(self, data: bytes | bytearray) -> None:
-        """Take in bytes from the peer."""
-        self._buffer += data
-
-    def discard(self) -> None:
-        """Forget what was fed: the connection has ended."""
-        self._buffer.clear()
-
-    def next_frame(self, *, control_only: bool = False) -> Frame | NoEvent:
-        """The next frame, or piece of a data frame; one at a time.
+    def next_piece(self, *, pings_only: bool = False) -> Piece | Pause:
+        """The next control frame or piece of a message, one at a time.
 
         Args:
-            control_only: Leave data and close frames where they are and return NEXT_IS_DATA.
+            pings_only: Pings and pongs alone: leave others where they are and return HELD_BACK.
 
         Raises:
             ProtocolViolation: if the peer breaks RFC 6455 section 5 or the message limit; for a
                 message that is too long already when its header says so.
         """
         if self._missing:
-            return NEXT_IS_DATA if control_only else self._next_piece()
+            return HELD_BACK if pings_only else self._rest_of_frame()
         buffer = self._buffer
         if len(buffer) < 2:
             return NEED_DATA
         first, second = buffer[0], buffer[1]
         opcode = first & 0x0F
-        if control_only and opcode not in (Opcode.PING, Opcode.PONG):
-            return NEXT_IS_DATA
+        if pings_only and opcode not in (Opcode.PING, Opcode.PONG):
+            return HELD_BACK
         self._check_start(first, opcode, second)
         size = second & 0x7F
         start = 2
@@ -105,7 +97,7 @@ class FrameReader:
         if fault is not None:
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, fault)
 
-    def _control_frame(self, opcode: int, start: int, size: int) -> Frame | NoEvent:
+    def _control_frame(self, opcode: int, start: int, size: int) -> Piece | Pause:
         if self._masked:
             start += 4
         end = start + size
@@ -115,14 +107,14 @@ class FrameReader:
         if self._masked:
             payload = apply_mask(payload, bytes(self._buffer[start - 4 : start]))
         del self._buffer[:end]
-        return Frame(opcode, True, payload)
+        return Piece(opcode, True, payload)
 
-    def _data_frame(self, first: int, start: int, size: int) -> Frame | NoEvent:
+    def _data_frame(self, first: int, start: int, size: int) -> Piece | Pause:
         message_size = self._message_size + size
         if message_size > self._max_message:
             raise ProtocolViolation(
                 CloseCode.MESSAGE_TOO_BIG,
-                f"Exceeded maximum message size: {self._max_message} bytes",
+                f"Exceeded maximum message size: {self._max_message:.0f} bytes",
             )
         if self._masked:
             if len(self._buffer) < start + 4:
@@ -130,16 +122,16 @@ class FrameReader:
             self._key = bytes(self._buffer[start : start + 4])
             start += 4
         del self._buffer[:start]
-        self._opcode = Opcode(first & 0x0F)
+        self._opcode = first & 0x0F
         self._fin = first >= 0x80
         self._in_message = not self._fin
         self._message_size = message_size if self._in_message else 0
         if not size:
-            return Frame(self._opcode, self._fin, b"")
+            return Piece(self._opcode, self._fin, b"")
         self._missing = size
-        return self._next_piece()
+        return self._rest_of_frame()
 
-    def _next_piece(self) -> Frame | NoEvent:
+    def _rest_of_frame(self) -> Piece | Pause:
         if not self._buffer:
             return NEED_DATA
         payload = bytes(self._buffer[: self._missing])
@@ -151,6 +143,6 @@ class FrameReader:
                 self._key[turned:] + self._key[:turned],
             )
         self._missing -= len(payload)
-        piece = Frame(self._opcode, self._fin and not self._missing, payload)
-        self._opcode = Opcode.CONTINUATION
+        piece = Piece(self._opcode, self._fin and not self._missing, payload)
+        self._opcode = 0  # the next one continues it
         return piece

@@ -23,14 +23,11 @@ class Opcode(enum.IntEnum):
     PONG = 0xA
 
 
-class Frame(NamedTuple):
-    """A control frame, or a part of a message.
-
-    A data frame that arrives in pieces is handed on piece by piece, as if its sender had fragmented
-    it there.
+class Piece(NamedTuple):
+    """A control frame, or a piece of a message: as much of a data frame as has arrived.
 
     Attributes:
-        opcode: What it is; CONTINUATION for every part of a message but the first.
+        opcode: What it is; CONTINUATION for every piece of a message but the first.
         fin: Whether it ends its message.
         payload: The unmasked bytes.
     """

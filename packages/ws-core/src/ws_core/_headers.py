@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 Text: TypeAlias = str | bytes
+#: Headers that a caller wants sent: pairs of name and value, each ``str`` (ASCII) or ``bytes``.
+ExtraHeaders: TypeAlias = Iterable[tuple[Text, Text]]
 
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 # RFC 9110 section 5.5: visible characters, spaces and tabs; bytes above 0x7f are opaque.
@@ -60,12 +62,12 @@ def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def checked_headers(
-    headers: Iterable[tuple[Text, Text]] | None, *, allowed: frozenset[bytes] = frozenset()
+    headers: ExtraHeaders | None, *, allowed: frozenset[bytes] = frozenset()
 ) -> list[tuple[bytes, bytes]]:
     """Headers that a caller wants sent, as bytes, the names spelt as they were given.
 
     Args:
-        headers: Pairs of name and value, each ``str`` (ASCII) or ``bytes``.
+        headers: What the caller gave.
         allowed: Lower-case names that may be set although the handshake sets them too.
 
     Raises:

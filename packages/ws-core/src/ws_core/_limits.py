@@ -17,7 +17,8 @@ class Limits:
         header_lines: Lines of such a head, the first one included.
         rejection_body: Bytes of the body of a rejected handshake; the rest is cut off.
         pending_pings: Pings that wait for their pongs at the same time.
-        write_buffer: Bytes that wait to be written before the next speaker has to wait.
+        write_buffer: Bytes that may wait to be written before the next speaker has to wait, for
+            those who do the I/O: the core itself takes what is said.
 
     Raises:
         TypeError: if a value is no number.

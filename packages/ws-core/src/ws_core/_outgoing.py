@@ -11,7 +11,10 @@ _GATHER = 64
 
 
 class Outgoing:
-    """The bytes that wait to be written, in the order in which they were said."""
+    """The bytes that wait to be written, in the order in which they were said.
+
+    Look at them with `peek`, and tell `Connection.written` how many of them were written.
+    """
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
@@ -43,9 +46,9 @@ class Outgoing:
         self.control_size += size
 
     def peek(self, limit: int) -> list[memoryview]:
-        """The next bytes to write, `limit` of them at most, as buffers for one gathered write.
+        """The next bytes to write, as buffers for one gathered write; empty if none wait.
 
-        They stay until `advance` is told how many of them were written.
+        There may be more of them: at most `limit` bytes are given out, in 64 buffers at most.
         """
         buffers: list[memoryview] = []
         offset = self._head_offset
@@ -59,7 +62,13 @@ class Outgoing:
         return buffers
 
     def advance(self, count: int) -> None:
-        """Note that the first `count` bytes were written."""
+        """Note that the first `count` bytes were written.
+
+        Raises:
+            ValueError: if so many do not wait.
+        """
+        if not 0 <= count <= len(self):
+            raise ValueError(f"{count} bytes were not written: {len(self)} wait")
         self.written += count
         self._head_offset += count
         while self._pieces and self._head_offset >= len(self._pieces[0]):
