@@ -218,6 +218,22 @@ async def test_bad_resource(unused_port: int, resource: str) -> None:
             pass
 
 
+@pytest.mark.parametrize(
+    ("port", "error"),
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (65536 + 80, ValueError),
+        ("80", TypeError),
+        (None, TypeError),
+    ],
+)
+async def test_bad_port(port: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="port must be"):
+        async with open_websocket(HOST, port, "/", use_ssl=False):
+            pass  # pragma: no cover - it is not entered
+
+
 async def test_nobody_listens(unused_port: int) -> None:
     """The text says where, and why; the cause is what Trio raised."""
     expected = rf"could not connect to {HOST}:{unused_port}: .*Connection refused"

@@ -37,6 +37,7 @@ from .peers import (
     read_to_end,
     request,
     secured,
+    small_tcp_pair,
     takes,
     tls_pair,
 )
@@ -161,10 +162,21 @@ async def test_writing_a_rejection_is_limited(autojump_clock: Clock) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(theirs.send_all, REQUEST)
         asked = await wrap_server_stream(nursery, ours, connect_timeout=7, disconnect_timeout=3)
-        with takes(7, at_most=10):
+        with takes(7):
             await asked.reject(404)
         with pytest.raises(trio.BrokenResourceError):
             await theirs.send_all(b"x")
+
+
+async def test_a_client_that_takes_no_rejection_is_not_waited_for(autojump_clock: Clock) -> None:
+    """Over a stream that could say that nothing more comes."""
+    ours, theirs = await small_tcp_pair()
+    async with trio.open_nursery() as nursery:
+        await theirs.send_all(REQUEST)
+        asked = await wrap_server_stream(nursery, ours, connect_timeout=7, disconnect_timeout=3)
+        with takes(7):
+            await asked.reject(404, body=bytes(2**24))
+        await theirs.aclose()
 
 
 async def test_lingering_after_a_rejection_is_limited(autojump_clock: Clock) -> None:

@@ -38,6 +38,19 @@ from .helpers import (
     url_of,
 )
 
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Oops(Exception):
+    """What handlers raise here."""
+
+
+async def fail_early(request: WebSocketRequest) -> None:  # noqa: ASYNC124 - handlers are async
+    raise Oops
+
 
 def reason_of(connection: WebSocketConnection) -> tuple[int, str | None]:
     """The code and text with which a connection was closed."""
@@ -140,6 +153,9 @@ async def test_cancelling_frees_the_port(nursery: trio.Nursery) -> None:
         ({"disconnect_timeout": math.nan}, ValueError),
         ({"write_timeout": -1}, ValueError),
         ({"limits": Limits(), "max_message_size": 5}, ValueError),
+        ({"limits": 1000}, TypeError),
+        ({"on_handler_error": "log it"}, TypeError),
+        ({"on_handler_error": fail_early}, TypeError),
     ],
 )
 async def test_bad_options(options: dict[str, Any], error: type[Exception]) -> None:
@@ -231,17 +247,14 @@ async def test_return_without_an_answer_is_500(nursery: trio.Nursery) -> None:
         assert raised.value.status_code == 500
 
 
-class Oops(Exception):
-    """What handlers raise here."""
-
-
-async def fail_early(request: WebSocketRequest) -> None:  # noqa: ASYNC124 - handlers are async
-    raise Oops
-
-
 async def fail_late(request: WebSocketRequest) -> None:
     ws = await request.accept()
     await ws.get_message()
+    raise Oops
+
+
+async def fail_after_accepting(request: WebSocketRequest) -> None:
+    await request.accept()
     raise Oops
 
 
@@ -305,6 +318,43 @@ async def test_on_handler_error_that_fails_ends_the_server() -> None:
     (error,) = await what_ends_it(fail_late, provoke, on_handler_error=on_error)
     assert isinstance(error, ZeroDivisionError)
     assert isinstance(error.__cause__, Oops)
+
+
+async def test_on_handler_error_is_called_before_the_client_has_answered(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    calls: list[float] = []
+    listener = await start_memory_server(
+        nursery,
+        fail_after_accepting,
+        on_handler_error=lambda *_: calls.append(trio.current_time()),
+    )
+    start = trio.current_time()
+    await listener.connect().send_all(UPGRADE)
+    await trio.sleep(100)
+    assert calls == [start]
+
+
+async def test_what_a_handler_raises_when_it_is_cancelled_is_not_lost(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    calls: list[Exception] = []
+
+    async def handler(request: WebSocketRequest) -> None:
+        await request.accept()
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise Oops
+
+    async with trio.open_nursery() as nursery:
+        listener = await start_memory_server(
+            nursery, handler, on_handler_error=lambda error, _: calls.append(error)
+        )
+        await listener.connect().send_all(UPGRADE)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert [type(error) for error in calls] == [Oops]
 
 
 async def test_on_handler_error_is_not_called_for_normal_ends(nursery: trio.Nursery) -> None:
@@ -624,10 +674,7 @@ async def test_disconnect_timeout_is_silent(
 
     listener = await start_memory_server(nursery, handler, disconnect_timeout=3)
     stream = listener.connect()
-    await stream.send_all(
-        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
+    await stream.send_all(UPGRADE)
     while await stream.receive_some():
         pass
     await trio.testing.wait_all_tasks_blocked()

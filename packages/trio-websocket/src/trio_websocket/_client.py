@@ -24,7 +24,7 @@ from ws_core import (
 )
 
 from ._connection import WebSocketConnection
-from ._dial import in_time, open_stream, shake_hands, ssl_context_for
+from ._dial import checked_port, in_time, open_stream, shake_hands, ssl_context_for
 from ._exceptions import DisconnectionTimeout
 from ._settings import (
     CONN_TIMEOUT,
@@ -158,7 +158,7 @@ async def connect_websocket(
         write_timeout=write_timeout,
     )
     context = ssl_context_for(use_ssl)
-    host = normalize_host(host)
+    host, port = normalize_host(host), checked_port(port)
     resource = normalize_resource(resource)
     core = Connection(Role.CLIENT, limits=settings.limits)
     core.request(

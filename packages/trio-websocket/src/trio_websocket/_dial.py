@@ -41,6 +41,20 @@ def ssl_context_for(use_ssl: bool | ssl.SSLContext) -> ssl.SSLContext | None:
     raise TypeError("`use_ssl` argument must be bool or ssl.SSLContext")
 
 
+def checked_port(port: int) -> int:
+    """A TCP port to connect to; systems take larger numbers for other ports.
+
+    Raises:
+        TypeError: if it is no ``int``.
+        ValueError: if it is none of 1 to 65535.
+    """
+    if not isinstance(port, int):
+        raise TypeError(f"port must be an int, not {type(port).__name__}")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"port must be 1 to 65535, not {port}")
+    return port
+
+
 async def in_time(
     seconds: float, connect: Callable[[], Awaitable[WebSocketConnection]]
 ) -> WebSocketConnection:

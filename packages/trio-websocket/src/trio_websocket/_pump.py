@@ -69,7 +69,6 @@ class Pump:
         self._transport = transport
         self.disconnect_timeout = settings.disconnect_timeout
         self._scope = trio.CancelScope()
-        self._leaving = trio.CancelScope()
         self._aborted = False
         self._over: Closed | None = None
 
@@ -87,17 +86,13 @@ class Pump:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             if self._over is None:
                 self.cause = self.cause or error
-        except BaseException:
-            # Nothing may be awaited in peace now: another cancellation would take its place.
-            self._leaving.cancel()
-            raise
         finally:
             if self._over is None:
                 self._set_reason(CloseReason(CloseCode.ABNORMAL_CLOSURE.value))
-                self._leaving.cancel()
-            self._leaving.deadline = self._scope.deadline
             self._let_go()
-            await self._hang_up()  # noqa: ASYNC102 - it closes the stream when it is cancelled
+            self.writer.stop()
+            await close_now(self._transport.stream)  # noqa: ASYNC102 - it never waits
+            self.finished.set()
 
     @trio.lowlevel.enable_ki_protection
     def close(self, code: int, reason: str | None) -> None:
@@ -120,7 +115,6 @@ class Pump:
         """Close the stream without waiting for anything."""
         self._aborted = True
         self._scope.cancel()
-        self._leaving.cancel()
 
     async def _converse(self) -> Closed:
         """Handle what comes until the conversation is over."""
@@ -165,27 +159,15 @@ class Pump:
             await self.inbox.wait_asked()
 
     async def _part(self, over: Closed) -> None:
-        """See to it that our last bytes arrive, and let the right side hang up first."""
+        """See to it that our last bytes arrive, let the right side hang up first, and close."""
         self._limit_time()
         await self.writer.drained()
-        if over.clean and self._core.role is Role.SERVER:
-            return  # RFC 6455 section 7.1.1: the server hangs up first.
-        if over.clean or await self._transport.send_eof():
+        # RFC 6455 section 7.1.1: the server hangs up first.
+        waits = self._core.role is Role.CLIENT if over.clean else await self._transport.send_eof()
+        if waits:
             await linger(self._transport)
-
-    async def _hang_up(self) -> None:
-        """Close the stream: in peace if there is time, and whatever else happens."""
-        self.writer.stop()
-        closed = False
-        try:
-            if not self._leaving.cancel_called:
-                with self._leaving, suppress(Exception):
-                    await self._transport.stream.aclose()
-                    closed = True
-        finally:
-            if not closed:
-                await close_now(self._transport.stream)  # noqa: ASYNC102 - it never waits
-            self.finished.set()
+        with suppress(Exception):
+            await self._transport.stream.aclose()
 
     def _cannot_write(self, error: Exception) -> None:
         """What the peer sent before is still read, but not for long."""

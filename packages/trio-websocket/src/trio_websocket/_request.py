@@ -192,11 +192,12 @@ async def _answer_and_hang_up(core: Connection, transport: Transport, settings: 
     """Write the HTTP answer that waits, and close the stream once the client has read it."""
     async with closed_on_error(transport.stream):
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            with trio.move_on_after(settings.connect_timeout):
+            with trio.move_on_after(settings.connect_timeout) as writing:
                 await write_all(core, transport)
-            with trio.move_on_after(settings.disconnect_timeout):
-                if await transport.send_eof():
-                    await linger(transport)
+            if not writing.cancelled_caught:
+                with trio.move_on_after(settings.disconnect_timeout):
+                    if await transport.send_eof():
+                        await linger(transport)
     await close_now(transport.stream)
 
 

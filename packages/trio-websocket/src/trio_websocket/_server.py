@@ -6,8 +6,10 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn, TypeAlias
 
+import outcome
 import trio
 
 from ws_core import HandshakeError, Limits
@@ -145,7 +147,7 @@ class WebSocketServer:
         if not self._listeners:
             raise ValueError("Listeners must contain at least one item.")
         self._handler_nursery = handler_nursery
-        self._on_handler_error = on_handler_error
+        self._on_handler_error = _checked_error_handler(on_handler_error)
         self._settings = Settings.of(
             message_queue_size=message_queue_size,
             max_message_size=max_message_size,
@@ -190,7 +192,7 @@ class WebSocketServer:
                 trio.serve_listeners,
                 self._serve_stream,
                 self._listeners,
-                handler_nursery=self._handler_nursery,
+                handler_nursery=self._handler_nursery or nursery,
             )
             await nursery.start(serve)
             logger.debug("serving on %s", self.listeners)
@@ -206,16 +208,30 @@ class WebSocketServer:
         except HandshakeError as refusal:
             logger.debug("no WebSocket request: %s", refusal)
             return
-        error: Exception | None = None
+        verdict: outcome.Outcome[object] = outcome.Value(None)
+        failed = False
         async with trio.open_nursery() as nursery:
             request = WebSocketRequest(opening, nursery, self._settings)
             try:
                 await self._handler(request)
-            except Exception as raised:  # noqa: BLE001 - what becomes of it is decided below
-                if not request._is_normal_end(raised):
-                    error = raised
-            await request._finish(failed=error is not None)
-        if error is not None:
-            if self._on_handler_error is None:
-                raise error
-            self._on_handler_error(error, request)
+            except Exception as error:  # noqa: BLE001 - its verdict is what becomes of it
+                if not request._is_normal_end(error):
+                    failed = True
+                    # Now: what follows may take its time, or be cancelled.
+                    verdict = outcome.capture(self._on_handler_error, error, request)
+            await request._finish(failed=failed)
+        verdict.unwrap()
+
+
+def _go_on(error: Exception, _: WebSocketRequest) -> None:
+    """What becomes of an exception without `on_handler_error`: it goes on."""
+    raise error
+
+
+def _checked_error_handler(given: Any) -> ErrorHandler:
+    if given is None:
+        return _go_on
+    if not callable(given) or iscoroutinefunction(given):
+        raise TypeError("on_handler_error must be a plain function, which is not async")
+    handler: ErrorHandler = given
+    return handler

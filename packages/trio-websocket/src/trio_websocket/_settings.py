@@ -55,6 +55,8 @@ class Settings:
         """
         if limits is None:
             limits = Limits(message=max_message_size)
+        elif not isinstance(limits, Limits):
+            raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
         elif max_message_size != MAX_MESSAGE_SIZE:
             raise ValueError("give max_message_size or limits, not both")
         if receive_buffer_size is None:
