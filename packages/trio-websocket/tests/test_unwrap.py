@@ -57,7 +57,7 @@ class Internal(Exception):
 
 
 def test_nothing() -> None:
-    assert pick_error(None, ()) is None
+    assert pick_error(None, None) is None
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_nothing() -> None:
 def test_the_only_one(error: BaseException) -> None:
     cause, context = ValueError(), TypeError()
     error.__cause__, error.__context__ = cause, context
-    assert pick_error(error, ()) is error
-    assert pick_error(None, (error,), group_of(error)) is error
+    assert pick_error(error, None) is error
+    assert pick_error(None, group_of(error)) is error
     assert error.__cause__ is cause
     assert error.__context__ is context
 
@@ -76,34 +76,34 @@ async def test_the_only_one_that_is_no_cancellation() -> None:
     error, context = User(), ValueError()
     error.__context__ = context
     others = [await a_cancellation(), await a_cancellation()]
-    assert pick_error(error, others, group_of(*others)) is error
+    assert pick_error(error, group_of(*others)) is error
     internal = [others[0], error]
-    assert pick_error(others[1], internal, group_of(*internal)) is error
+    assert pick_error(others[1], group_of(*internal)) is error
     internal = [others[0], error, others[1]]
-    assert pick_error(None, internal, group_of(*internal)) is error
+    assert pick_error(None, group_of(*internal)) is error
     assert error.__context__ is context
     assert error.__cause__ is None
 
 
 async def test_only_cancellations() -> None:
     mine, *ours = [await a_cancellation() for _ in range(3)]
-    assert pick_error(mine, ours, group_of(*ours)) is mine
-    assert pick_error(None, ours, group_of(*ours)) in ours
+    assert pick_error(mine, group_of(*ours)) is mine
+    assert pick_error(None, group_of(*ours)) in ours
     assert mine.__context__ is None
 
 
 async def test_keyboard_interrupt_among_cancellations_is_the_very_one() -> None:
     interrupt = KeyboardInterrupt()
     cancelled = await a_cancellation()
-    assert pick_error(interrupt, [cancelled], group_of(cancelled)) is interrupt
-    assert pick_error(cancelled, [interrupt], group_of(interrupt)) is interrupt
+    assert pick_error(interrupt, group_of(cancelled)) is interrupt
+    assert pick_error(cancelled, group_of(interrupt)) is interrupt
 
 
 @pytest.mark.parametrize("whose", ["the user's", "ours"])
 def test_keyboard_interrupt_among_several(whose: str) -> None:
     interrupt, other = KeyboardInterrupt(), User()
     user, internal = (interrupt, other) if whose == "the user's" else (other, interrupt)
-    picked = pick_error(user, [internal], group_of(internal))
+    picked = pick_error(user, group_of(internal))
     assert type(picked) is KeyboardInterrupt
     assert picked is not interrupt
     # Nothing is lost: 0.12.2 raised it from the group of all.
@@ -116,7 +116,7 @@ def test_both_sides() -> None:
     cause = ValueError()
     user.__cause__ = cause
     user.__suppress_context__ = False
-    assert pick_error(user, [internal], group_of(internal)) is user
+    assert pick_error(user, group_of(internal)) is user
     assert user.__cause__ is cause
     context = user.__context__
     assert isinstance(context, BaseExceptionGroup)
@@ -127,7 +127,7 @@ def test_both_sides() -> None:
 def test_both_sides_with_an_older_context() -> None:
     user, one, two, older = User(), Internal(1), Internal(2), ValueError()
     user.__context__ = older
-    assert pick_error(user, [one, two], group_of(one, two)) is user
+    assert pick_error(user, group_of(one, two)) is user
     context = user.__context__
     assert isinstance(context, BaseExceptionGroup)
     assert context.exceptions == (one, two, older)
@@ -135,7 +135,7 @@ def test_both_sides_with_an_older_context() -> None:
 
 async def test_both_sides_and_cancellations() -> None:
     user, internal, cancelled = User(), Internal(), await a_cancellation()
-    assert pick_error(user, [cancelled, internal], group_of(cancelled, internal)) is user
+    assert pick_error(user, group_of(cancelled, internal)) is user
     context = user.__context__
     assert isinstance(context, BaseExceptionGroup)
     assert internal in context.exceptions
@@ -148,7 +148,7 @@ def test_both_sides_are_shown_in_the_traceback() -> None:
     try:
         raise user from None
     except User:
-        assert pick_error(user, [internal], group_of(internal)) is user
+        assert pick_error(user, group_of(internal)) is user
     assert "our own fault" in "".join(traceback.format_exception(user))
 
 
@@ -156,7 +156,7 @@ async def test_several_of_ours() -> None:
     one, two, cancelled = Internal(1), Internal(2), await a_cancellation()
     for user in (None, cancelled):
         group = group_of(one, two)
-        picked = pick_error(user, [one, two], group)
+        picked = pick_error(user, group)
         assert type(picked) is TrioWebsocketInternalError
         assert picked.__cause__ is group
 

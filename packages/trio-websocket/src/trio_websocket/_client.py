@@ -24,8 +24,9 @@ from ws_core import (
 )
 
 from ._connection import WebSocketConnection
-from ._dial import checked_port, in_time, open_stream, shake_hands, ssl_context_for
+from ._dial import checked_port, in_time, open_stream, ssl_context_for
 from ._exceptions import DisconnectionTimeout
+from ._opening import shake_hands
 from ._settings import (
     CONN_TIMEOUT,
     DISCONN_TIMEOUT,
@@ -34,7 +35,7 @@ from ._settings import (
     WRITE_TIMEOUT,
     Settings,
 )
-from ._unwrap import pick_error, raise_untouched
+from ._unwrap import raise_one
 
 
 @asynccontextmanager
@@ -108,15 +109,18 @@ async def open_websocket(
                     yield opened.value
                 except BaseException as error:  # noqa: ASYNC103, BLE001 - it is raised below
                     user_error = error
-                closed = await outcome.acapture(_close, opened.value)
+                closed = await outcome.acapture(_close, opened.value, disconnect_timeout)
                 if isinstance(closed, outcome.Error):
                     # The nursery waits for the pump, which may not know yet that it is to end.
-                    opened.value._pump.abort()
+                    opened.value._abort()
             else:
                 user_error = _connect_error(opened.error, host, port)
     except BaseExceptionGroup as group:
         internal = group
-    _raise_one(user_error, closed, internal)
+    try:
+        raise_one(user_error, closed, internal)
+    finally:
+        del user_error, closed, internal, opened  # no cycle through this frame
 
 
 async def connect_websocket(
@@ -327,12 +331,12 @@ def _url_to_host(
     return parsed.host, parsed.port, parsed.resource, ssl_context
 
 
-async def _close(connection: WebSocketConnection) -> None:
+async def _close(connection: WebSocketConnection, disconnect_timeout: float) -> None:
     await connection.aclose()
-    if connection._pump.timed_out:
-        seconds = connection._pump.disconnect_timeout
+    if connection._timed_out:
         raise DisconnectionTimeout(
-            f"the server did not answer our close within {seconds} seconds (disconnect_timeout)"
+            f"the server did not answer our close within {disconnect_timeout} seconds "
+            "(disconnect_timeout)"
         )
 
 
@@ -349,29 +353,3 @@ def _connect_error(error: BaseException, host: str, port: int) -> BaseException:
     failure = HandshakeError(f"could not connect to {place}: {why}")
     failure.__cause__ = error
     return failure
-
-
-def _raise_one(
-    user_error: BaseException | None,
-    closed: outcome.Outcome[None],
-    internal: BaseExceptionGroup | None,
-) -> None:
-    """Raise what is to leave `open_websocket`, if anything is."""
-    error = pick_error(user_error, internal.exceptions if internal else (), internal)
-    match closed:
-        case outcome.Error(close_error) if error is None or _outranks(close_error, error):
-            # A failing close comes last, with what went wrong before in its context.
-            close_error.__context__ = error
-            error = close_error
-    if error is not None:
-        raise_untouched(error)
-
-
-def _outranks(close_error: BaseException, error: BaseException) -> bool:
-    """Whether a failing close is told rather than what went wrong before it.
-
-    A cancellation hides nothing, and nothing hides a `KeyboardInterrupt`.
-    """
-    if isinstance(close_error, trio.Cancelled):
-        return False
-    return isinstance(error, Exception) or not isinstance(close_error, Exception)

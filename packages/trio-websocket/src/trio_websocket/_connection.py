@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn, TypeVarTuple
 
 import trio
 
@@ -17,12 +19,15 @@ from ws_core import (
 )
 
 from ._endpoint import Address, StreamEnds
+from ._pongs import Ping
 from ._pump import Pump
 from ._settings import Settings
 from ._transport import Transport
 
 if TYPE_CHECKING:
     from ._request import WebSocketRequest
+
+Ts = TypeVarTuple("Ts")
 
 # RFC 6455 section 7.4.1: the codes that say that all is well, none at all included.
 _GOOD_ENDS = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD})
@@ -50,6 +55,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         nursery: trio.Nursery,
         settings: Settings,
         *,
+        ends: StreamEnds,
         path: str,
         handshake_headers: tuple[tuple[bytes, bytes], ...],
         request: WebSocketRequest | None = None,
@@ -57,7 +63,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         """Not for applications: see the class."""
         self._id = next(self.CONNECTION_ID)
         self._core = core
-        self._ends = StreamEnds(transport.stream) if request is None else request._ends
+        self._ends = ends
         self._path = path
         self._handshake_headers = handshake_headers
         self._request = request
@@ -140,7 +146,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         try:
             return await self._pump.inbox.get()
         except trio.EndOfChannel:
-            raise self._closed_error() from self._pump.cause
+            self._raise_closed()
 
     async def send_message(self, message: str | bytes | bytearray | memoryview) -> None:
         """Send a text message (``str``) or a binary one, and wait until it was written.
@@ -183,26 +189,14 @@ class WebSocketConnection(trio.abc.AsyncResource):
             ValueError: if it is too long, a ping with it is unanswered, or too many pings are.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        core, pongs = self._core, self._pump.pongs
-        wanted = pongs.fresh_payload() if payload is None else payload
-        ping, key = None, b""
-
-        def say() -> None:
-            nonlocal ping, key
-            core.ping(wanted)
-            key = bytes(wanted)
-            ping = pongs.expect(key)
-
+        pongs, ping = self._pump.pongs, Ping(payload)
         try:
-            await self._say(say)
-            assert ping is not None
+            await self._say(pongs.send, ping)
             await ping.answered.wait()
         finally:
-            if ping is not None and ping.latency is None:
-                core.forget_ping(key)
-                pongs.forget(key)
+            pongs.forget(ping)
         if ping.latency is None:
-            raise self._closed_error() from self._pump.cause
+            self._raise_closed()
         return ping.latency
 
     async def pong(self, payload: bytes | bytearray | memoryview | None = None) -> None:
@@ -230,7 +224,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         try:
             return await self._pump.pongs.wait()
         except trio.EndOfChannel:
-            raise self._closed_error() from self._pump.cause
+            self._raise_closed()
 
     # The end.
 
@@ -271,14 +265,48 @@ class WebSocketConnection(trio.abc.AsyncResource):
 
     # Inside.
 
+    @property
+    def _timed_out(self) -> bool:
+        """Whether the peer did not answer our close in time."""
+        return self._pump.timed_out
+
+    def _abort(self) -> None:
+        """Close the stream without waiting for anything."""
+        self._pump.abort()
+
+    async def _wait_answered(self, position: int, seconds: float) -> None:
+        """Wait until our answer to the opening handshake, which ends at `position`, is written.
+
+        Raises:
+            ConnectionClosed: if that takes longer, or the connection ends before.
+        """
+        written = False
+        try:
+            with trio.move_on_after(seconds), suppress(trio.ClosedResourceError):
+                await self._pump.writer.wait_written(position)
+                written = True
+        finally:
+            if not written:
+                self._abort()
+        if not written:
+            await self.wait_closed()
+            self._raise_closed()
+
+    def _is_about_us(self, error: Exception) -> bool:
+        """Whether `error` says that this very connection is closed."""
+        if not isinstance(error, ConnectionClosed):
+            return False
+        # The very objects: another connection's reason may well say the same.
+        return any(error.reason is reason for reason in self._pump.reasons)
+
     @trio.lowlevel.enable_ki_protection
-    async def _say(self, verb: Any, *args: Any) -> None:
+    async def _say(self, verb: Callable[[*Ts], object], *args: *Ts) -> None:
         if self._pump.reason is not None:
-            raise self._closed_error() from self._pump.cause
+            self._raise_closed()
         try:
             await self._pump.writer.say(verb, *args)
         except (trio.ClosedResourceError, LocalProtocolError):
-            raise self._closed_error() from self._pump.cause
+            self._raise_closed()
 
-    def _closed_error(self) -> ConnectionClosed:
-        return ConnectionClosed(self._pump.reason)
+    def _raise_closed(self) -> NoReturn:
+        raise ConnectionClosed(self._pump.reason) from self._pump.cause

@@ -1,4 +1,4 @@
-"""Dialling: a stream to the server, and the opening handshake over it."""
+"""Dialling: a stream to the server, in time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from ws_core import (
-    Accepted,
-    Connection,
-    ConnectionRejected,
-    HandshakeError,
-    HandshakeFailed,
-    Rejected,
-)
+from ws_core import HandshakeError
 
 from ._connection import WebSocketConnection
 from ._exceptions import ConnectionTimeout
-from ._opening import read_event, write_all
-from ._settings import Settings
-from ._transport import closed_on_error, transport_for, tune
+from ._streams import closed_on_error, tune
 
 
 def ssl_context_for(use_ssl: bool | ssl.SSLContext) -> ssl.SSLContext | None:
@@ -90,34 +81,3 @@ async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> t
             cause = error.__cause__ or error
             raise HandshakeError(f"TLS with {host}:{port} failed: {cause}") from cause
     return secured
-
-
-async def shake_hands(
-    nursery: trio.Nursery,
-    stream: trio.abc.Stream,
-    core: Connection,
-    resource: str,
-    settings: Settings,
-) -> WebSocketConnection:
-    """Exchange the opening handshake; the stream is closed unless it leads to a connection.
-
-    Raises:
-        ConnectionRejected: if the server answered with something other than 101.
-        HandshakeError: if its answer is no WebSocket's, or the stream fails.
-    """
-    transport = transport_for(stream, settings.read_size)
-    async with closed_on_error(stream):
-        try:
-            await write_all(core, transport)
-            event = await read_event(core, transport)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise HandshakeError(f"no answer came: {error}") from (error.__cause__ or error)
-        match event:
-            case Rejected():
-                raise ConnectionRejected(event.status_code, event.headers, event.body)
-            case HandshakeFailed():
-                raise HandshakeError(event.reason)
-        assert isinstance(event, Accepted)
-        return WebSocketConnection(
-            core, transport, nursery, settings, path=resource, handshake_headers=event.headers
-        )

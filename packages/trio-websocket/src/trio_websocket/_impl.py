@@ -6,4 +6,5 @@ from ._exceptions import TrioWebsocketInternalError as TrioWebsocketInternalErro
 from ._settings import CONN_TIMEOUT as CONN_TIMEOUT
 from ._settings import MAX_MESSAGE_SIZE as MAX_MESSAGE_SIZE
 from ._settings import MESSAGE_QUEUE_SIZE as MESSAGE_QUEUE_SIZE
-from ._settings import RECEIVE_BYTES as RECEIVE_BYTES
+
+RECEIVE_BYTES = 4 * 2**10  # what 0.12.2 read at a time

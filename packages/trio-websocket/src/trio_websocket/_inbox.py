@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 
 import outcome
@@ -23,7 +22,7 @@ class Inbox:
         self._capacity = capacity
         self._messages: deque[str | bytes] = deque()
         self._receivers: dict[trio.lowlevel.Task, None] = {}
-        self._pump = trio.lowlevel.ParkingLot()
+        self._putter = trio.lowlevel.ParkingLot()
         # Whether somebody has come for a message since the last one was taken.
         self._asked = True
         self._closed = False
@@ -31,7 +30,7 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether the next message would have no place."""
-        return len(self._messages) > self._capacity
+        return len(self._messages) > self._capacity and not self._closed
 
     @trio.lowlevel.enable_ki_protection
     def put(self, message: str | bytes) -> None:
@@ -58,7 +57,7 @@ class Inbox:
         if self._messages:
             message = self._messages.popleft()
             self._asked = False
-            self._pump.unpark_all()
+            self._putter.unpark_all()
             await trio.lowlevel.cancel_shielded_checkpoint()
             return message
         if self._closed:
@@ -75,7 +74,7 @@ class Inbox:
 
         self._receivers[receiver] = None
         self._asked = True
-        self._pump.unpark_all()
+        self._putter.unpark_all()
         message: str | bytes = await trio.lowlevel.wait_task_rescheduled(abort)
         return message
 
@@ -84,18 +83,17 @@ class Inbox:
         self._closed = True
         if discard:
             self._messages.clear()
-        self._capacity = math.inf
         receivers, self._receivers = self._receivers, {}
         for receiver in receivers:
             trio.lowlevel.reschedule(receiver, outcome.Error(trio.EndOfChannel()))
-        self._pump.unpark_all()
+        self._putter.unpark_all()
 
     async def wait_room(self) -> None:
         """Wait until there is a place for the next message."""
         while self.full:
-            await self._pump.park()
+            await self._putter.park()
 
     async def wait_asked(self) -> None:
         """Wait until all messages were taken and another is asked for, or the inbox is closed."""
         while not ((self._receivers and self._asked) or self._closed):
-            await self._pump.park()
+            await self._putter.park()

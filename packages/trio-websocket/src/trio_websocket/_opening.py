@@ -1,32 +1,115 @@
-"""The I/O of an opening handshake, which needs no pump yet."""
+"""The opening handshake over a stream, in either role."""
 
 from __future__ import annotations
 
-from ws_core import NEED_DATA, Connection, Event, Pause
+from contextlib import suppress
+from dataclasses import dataclass
 
-from ._transport import Transport
+import trio
+
+from ws_core import (
+    Accepted,
+    Connection,
+    ConnectionRejected,
+    HandshakeError,
+    HandshakeFailed,
+    Rejected,
+    Requested,
+    Role,
+)
+
+from ._connection import WebSocketConnection
+from ._endpoint import StreamEnds
+from ._exceptions import ConnectionTimeout
+from ._exchange import next_event, write_all
+from ._settings import Settings
+from ._streams import close_now, closed_on_error, linger
+from ._transport import Transport, transport_for
 
 
-async def write_all(core: Connection, transport: Transport) -> None:
-    """Write what the core has said.
+async def shake_hands(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    core: Connection,
+    resource: str,
+    settings: Settings,
+) -> WebSocketConnection:
+    """Exchange the opening handshake; the stream is closed unless it leads to a connection.
 
     Raises:
-        trio.BrokenResourceError, trio.ClosedResourceError: if the stream fails.
+        ConnectionRejected: if the server answered with something other than 101.
+        HandshakeError: if its answer is no WebSocket's, or the stream fails.
     """
-    while buffers := core.outgoing.peek(transport.write_size):
-        written = transport.try_write(buffers) or await transport.write(buffers)
-        core.written(written)
+    transport = transport_for(stream, settings.read_size)
+    async with closed_on_error(stream):
+        try:
+            await write_all(core, transport)
+            event = await next_event(core, transport)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise HandshakeError(f"no answer came: {error}") from (error.__cause__ or error)
+        match event:
+            case Rejected():
+                raise ConnectionRejected(event.status_code, event.headers, event.body)
+            case HandshakeFailed():
+                raise HandshakeError(event.reason)
+        assert isinstance(event, Accepted)
+        return WebSocketConnection(
+            core,
+            transport,
+            nursery,
+            settings,
+            ends=StreamEnds(stream),
+            path=resource,
+            handshake_headers=event.headers,
+        )
 
 
-async def read_event(core: Connection, transport: Transport) -> Event | Pause:
-    """Read until the core knows something.
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An opening handshake that waits for our answer."""
+
+    core: Connection
+    transport: Transport
+    requested: Requested
+
+
+async def answer_and_hang_up(core: Connection, transport: Transport, settings: Settings) -> None:
+    """Write the HTTP answer that waits, and close the stream once the client has read it."""
+    async with closed_on_error(transport.stream):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            with trio.move_on_after(settings.connect_timeout) as writing:
+                await write_all(core, transport)
+            if not writing.cancelled_caught:
+                with trio.move_on_after(settings.disconnect_timeout):
+                    if await transport.send_eof():
+                        await linger(transport)
+    await close_now(transport.stream)
+
+
+async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
+    """Read a request; a bad one is answered here, and the stream is closed.
 
     Raises:
-        trio.BrokenResourceError, trio.ClosedResourceError: if the stream fails.
+        ConnectionTimeout: if it was not complete in time.
+        HandshakeError: if it is none that can be accepted, or the stream fails.
     """
-    while (event := core.next_event()) is NEED_DATA:
-        if data := await transport.receive():
-            core.receive_data(data)
-        else:
-            core.receive_eof()
-    return event
+    core = Connection(Role.SERVER, limits=settings.limits)
+    transport = transport_for(stream, settings.read_size)
+    event = None
+    async with closed_on_error(stream):
+        try:
+            with trio.move_on_after(settings.connect_timeout):
+                event = await next_event(core, transport)
+                if isinstance(event, HandshakeFailed):
+                    await answer_and_hang_up(core, transport, settings)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise HandshakeError(f"no request came: {error}") from (error.__cause__ or error)
+        if event is None:
+            raise ConnectionTimeout(
+                f"no request came within {settings.connect_timeout} seconds (connect_timeout)"
+            )
+        if isinstance(event, HandshakeFailed):
+            answered = f" (answered {event.status_code})" if event.status_code else ""
+            raise HandshakeError(event.reason + answered)
+        assert isinstance(event, Requested)
+        return Opening(core, transport, event)

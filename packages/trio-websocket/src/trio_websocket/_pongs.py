@@ -9,18 +9,29 @@ from functools import partial
 import outcome
 import trio
 
+from ws_core import Connection
+
 
 class Ping:
-    """A ping that was sent.
+    """A ping that is to be sent.
+
+    Args:
+        payload: What it carries; None for something random.
 
     Attributes:
         answered: Set when it was answered, or can't be any more.
         latency: Seconds from the ping to its pong; None if there was none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, payload: bytes | bytearray | memoryview | None) -> None:
+        self.payload = payload
         self.answered = trio.Event()
         self.latency: float | None = None
+        self._sent = 0.0
+
+    def start(self, payload: bytes) -> None:
+        """Note that it is sent now, with this payload."""
+        self.payload = payload
         self._sent = trio.current_time()
 
     def settle(self) -> None:
@@ -30,9 +41,11 @@ class Ping:
 
 
 class Pongs:
-    """Brings pongs to those who wait for them."""
+    """Sends pings, and brings pongs to those who wait for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: Connection) -> None:
+        self._core = core
+        # Those that were sent and not answered.
         self._pings: dict[bytes, Ping] = {}
         self._waiters: dict[trio.lowlevel.Task, None] = {}
         self._unclaimed: bytes | None = None
@@ -40,19 +53,26 @@ class Pongs:
         #: Seconds between the last answered ping and its pong.
         self.latency: float | None = None
 
-    def fresh_payload(self) -> bytes:
-        """A random payload that no unanswered ping has."""
-        payloads = iter(partial(secrets.token_bytes, 4), None)
-        return next(payload for payload in payloads if payload not in self._pings)
+    def send(self, ping: Ping) -> None:
+        """Say a ping.
 
-    def expect(self, payload: bytes) -> Ping:
-        """Note that a ping is being sent."""
-        ping = self._pings[payload] = Ping()
-        return ping
+        Raises:
+            TypeError: if its payload is not bytes-like.
+            ValueError: if it is too long, a ping with it is unanswered, or too many pings are.
+            LocalProtocolError: if the connection is not open.
+        """
+        payload = self._fresh_payload() if ping.payload is None else ping.payload
+        self._core.ping(payload)
+        ping.start(bytes(payload))
+        self._pings[bytes(payload)] = ping
 
-    def forget(self, payload: bytes) -> None:
-        """Stop waiting for the pong to a ping."""
-        self._pings.pop(payload, None)
+    def forget(self, ping: Ping) -> None:
+        """Stop waiting for the pong to a ping, if it was sent and has none."""
+        for payload, pending in self._pings.items():
+            if pending is ping:
+                del self._pings[payload]
+                self._core.forget_ping(payload)
+                break
 
     def arrive(self, payload: bytes, settled: tuple[bytes, ...]) -> None:
         """Hand on a pong that came, and settle the pings that it answers."""
@@ -95,6 +115,10 @@ class Pongs:
             ping.answered.set()
         self._pings.clear()
         self._release(lambda: outcome.Error(trio.EndOfChannel()))
+
+    def _fresh_payload(self) -> bytes:
+        payloads = iter(partial(secrets.token_bytes, 4), None)
+        return next(payload for payload in payloads if payload not in self._pings)
 
     def _release(self, result: Callable[[], outcome.Outcome[bytes]]) -> None:
         """Wake all who wait, each with an outcome of its own: one can be used only once."""

@@ -13,23 +13,25 @@ from ws_core import (
     Closed,
     CloseReason,
     Connection,
-    Event,
     Failed,
-    Pause,
     Ponged,
     Role,
 )
 
+from ._exchange import hear
 from ._inbox import Inbox
 from ._pongs import Pongs
-from ._settings import FAILURE_GRACE, Settings
-from ._transport import Transport, close_now, linger
+from ._settings import Settings
+from ._streams import close_now, linger
+from ._transport import Transport
 from ._writer import Writer
 
-# Events between two breaths: a peer that floods us must not keep the others waiting.
-_EVENTS_PER_BREATH = 32
-# Bytes of pongs that wait: half of what makes ws-core merge them.
-_PONGS_PER_BREATH = 2 * 2**10
+# A peer that floods us must not keep the other tasks waiting: so many events between checkpoints,
+_EVENTS_PER_CHECKPOINT = 32
+# or so many bytes of pongs that wait, which is half of what makes ws-core merge them.
+_PONG_BYTES_PER_CHECKPOINT = 2 * 2**10
+# How long good messages ahead of a protocol error may be answered before the connection fails.
+_FAILURE_GRACE = 0.25
 
 
 class Pump:
@@ -57,7 +59,7 @@ class Pump:
         self.timed_out = False
         self.finished = trio.Event()
         self.inbox = Inbox(settings.message_queue_size)
-        self.pongs = Pongs()
+        self.pongs = Pongs(core)
         self.writer = Writer(
             core,
             transport,
@@ -67,27 +69,27 @@ class Pump:
         )
         self._core = core
         self._transport = transport
-        self.disconnect_timeout = settings.disconnect_timeout
+        self._disconnect_timeout = settings.disconnect_timeout
         self._scope = trio.CancelScope()
         self._aborted = False
-        self._over: Closed | None = None
+        self._end: Closed | None = None
 
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Read until the conversation is over, part from the peer, and close the stream."""
         try:
             with self._scope:
-                self._over = await self._converse()
-                self._set_reason(self._over.reason)
+                self._end = await self._converse()
+                self._set_reason(self._end.reason)
                 self._let_go()
-                await self._part(self._over)
-            waited_in_vain = self._over is None and not self._aborted
+                await self._finish_closing(self._end)
+            waited_in_vain = self._end is None and not self._aborted
             self.timed_out = waited_in_vain and self.cause is None
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            if self._over is None:
+            if self._end is None:
                 self.cause = self.cause or error
         finally:
-            if self._over is None:
+            if self._end is None:
                 self._set_reason(CloseReason(CloseCode.ABNORMAL_CLOSURE.value))
             self._let_go()
             self.writer.stop()
@@ -102,7 +104,7 @@ class Pump:
             TypeError, ValueError: for a code or reason that can't be sent.
         """
         said = self._core.close(code, reason)
-        if self.writer.stopped and self._over is None:  # nobody would hear it
+        if self.writer.stopped and self._end is None:  # nobody would hear it
             self.inbox.close(discard=True)
             self.abort()
         elif self.reason is None:
@@ -122,48 +124,41 @@ class Pump:
         events = 0
         while True:
             event = core.next_event(pings_only=inbox.full)
-            if isinstance(event, Closed):
-                return event
-            if event is NEED_DATA:
+            if isinstance(event, str | bytes):
+                inbox.put(event)
+            elif event is NEED_DATA:
                 self.writer.flush()
-                data = await self._transport.receive()
-                if data:
-                    core.receive_data(data)
-                else:
-                    core.receive_eof()
-                del data  # or else the last message lives as long as nothing comes
+                await hear(core, self._transport)
             elif event is HELD_BACK:
                 self.writer.flush()
                 await inbox.wait_room()
-            elif not isinstance(event, Pause):
-                await self._handle(event)
+            elif isinstance(event, Ponged):
+                self.pongs.arrive(event.payload, event.settled)
+            elif isinstance(event, Failed):
+                await self._answer_first()
+                core.close()
+            elif isinstance(event, Closed):
+                return event
             events += 1
-            if events % _EVENTS_PER_BREATH == 0 or core.outgoing.control_size > _PONGS_PER_BREATH:
+            if (
+                events % _EVENTS_PER_CHECKPOINT == 0
+                or core.outgoing.control_size > _PONG_BYTES_PER_CHECKPOINT
+            ):
                 self.writer.flush()
                 await trio.lowlevel.checkpoint()
-
-    async def _handle(self, event: Event) -> None:
-        match event:
-            case str() | bytes():
-                self.inbox.put(event)
-            case Ponged():
-                self.pongs.arrive(event.payload, event.settled)
-            case Failed():
-                await self._answer_first()
-                self._core.close()
 
     async def _answer_first(self) -> None:
         """Let the application answer the good messages ahead of a protocol error."""
         self.writer.flush()
-        with trio.move_on_after(FAILURE_GRACE):
+        with trio.move_on_after(_FAILURE_GRACE):
             await self.inbox.wait_asked()
 
-    async def _part(self, over: Closed) -> None:
+    async def _finish_closing(self, end: Closed) -> None:
         """See to it that our last bytes arrive, let the right side hang up first, and close."""
         self._limit_time()
-        await self.writer.drained()
+        await self.writer.wait_drained()
         # RFC 6455 section 7.1.1: the server hangs up first.
-        waits = self._core.role is Role.CLIENT if over.clean else await self._transport.send_eof()
+        waits = self._core.role is Role.CLIENT if end.clean else await self._transport.send_eof()
         if waits:
             await linger(self._transport)
         with suppress(Exception):
@@ -179,7 +174,7 @@ class Pump:
         self._limit_time()
 
     def _limit_time(self) -> None:
-        deadline = trio.current_time() + self.disconnect_timeout
+        deadline = trio.current_time() + self._disconnect_timeout
         self._scope.deadline = min(self._scope.deadline, deadline)
 
     def _let_go(self) -> None:

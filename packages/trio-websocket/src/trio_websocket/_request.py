@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
-
 import trio
 
 from ws_core import (
     CloseCode,
-    Connection,
-    ConnectionClosed,
     ExtraHeaders,
-    HandshakeError,
-    HandshakeFailed,
     Limits,
-    Requested,
-    Role,
     State,
 )
 
 from ._connection import WebSocketConnection
 from ._endpoint import Address, StreamEnds
-from ._exceptions import ConnectionTimeout
-from ._opening import read_event, write_all
+from ._opening import Opening, answer_and_hang_up, read_request
 from ._settings import (
     DISCONN_TIMEOUT,
     MAX_MESSAGE_SIZE,
@@ -32,16 +22,6 @@ from ._settings import (
     WRITE_TIMEOUT,
     Settings,
 )
-from ._transport import Transport, close_now, closed_on_error, linger, transport_for
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """An opening handshake that waits for our answer."""
-
-    core: Connection
-    transport: Transport
-    requested: Requested
 
 
 class WebSocketRequest:
@@ -123,23 +103,12 @@ class WebSocketRequest:
             transport,
             self._nursery,
             self._settings,
+            ends=self._ends,
             path=self.path,
             handshake_headers=self._requested.headers,
             request=self,
         )
-        pump, answered = connection._pump, False
-        try:
-            with (
-                trio.move_on_after(self._settings.connect_timeout),
-                suppress(trio.ClosedResourceError),
-            ):
-                await pump.writer.written(answer_ends)
-                answered = True
-        finally:
-            if not answered:
-                pump.abort()
-        if not answered:
-            raise ConnectionClosed(await connection.wait_closed()) from pump.cause
+        await connection._wait_answered(answer_ends, self._settings.connect_timeout)
         return connection
 
     async def reject(
@@ -162,22 +131,22 @@ class WebSocketRequest:
             TypeError, ValueError: for headers that can't be sent.
         """
         self._opening.core.reject(status_code, extra_headers=extra_headers, body=body)
-        await _answer_and_hang_up(self._opening.core, self._opening.transport, self._settings)
+        await answer_and_hang_up(self._opening.core, self._opening.transport, self._settings)
 
     def _is_normal_end(self, error: Exception) -> bool:
         """Whether `error` says only that the handler's own connection is closed."""
         if isinstance(error, ExceptionGroup):
             return all(map(self._is_normal_end, error.exceptions))
-        if self._connection is None or not isinstance(error, ConnectionClosed):
-            return False
-        # The very objects: another connection's reason may well say the same.
-        return any(error.reason is reason for reason in self._connection._pump.reasons)
+        return self._connection is not None and self._connection._is_about_us(error)
 
     async def _finish(self, *, failed: bool) -> None:
         """Do what the handler left to do."""
-        if self._connection is not None:
-            code = CloseCode.INTERNAL_ERROR if failed else CloseCode.NORMAL_CLOSURE
-            await self._connection.aclose(code)
+        # Who needs the connection still has it; here it would be a cycle.
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose(
+                CloseCode.INTERNAL_ERROR if failed else CloseCode.NORMAL_CLOSURE
+            )
         elif self._opening.core.state is State.CONNECTING:
             await self.reject(500)
 
@@ -186,48 +155,6 @@ class WebSocketRequest:
             if found == name:
                 return value.decode("latin-1")
         return None
-
-
-async def _answer_and_hang_up(core: Connection, transport: Transport, settings: Settings) -> None:
-    """Write the HTTP answer that waits, and close the stream once the client has read it."""
-    async with closed_on_error(transport.stream):
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            with trio.move_on_after(settings.connect_timeout) as writing:
-                await write_all(core, transport)
-            if not writing.cancelled_caught:
-                with trio.move_on_after(settings.disconnect_timeout):
-                    if await transport.send_eof():
-                        await linger(transport)
-    await close_now(transport.stream)
-
-
-async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
-    """Read a request; a bad one is answered here, and the stream is closed.
-
-    Raises:
-        ConnectionTimeout: if it was not complete in time.
-        HandshakeError: if it is none that can be accepted, or the stream fails.
-    """
-    core = Connection(Role.SERVER, limits=settings.limits)
-    transport = transport_for(stream, settings.read_size)
-    event = None
-    async with closed_on_error(stream):
-        try:
-            with trio.move_on_after(settings.connect_timeout):
-                event = await read_event(core, transport)
-                if isinstance(event, HandshakeFailed):
-                    await _answer_and_hang_up(core, transport, settings)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise HandshakeError(f"no request came: {error}") from (error.__cause__ or error)
-        if event is None:
-            raise ConnectionTimeout(
-                f"no request came within {settings.connect_timeout} seconds (connect_timeout)"
-            )
-        if isinstance(event, HandshakeFailed):
-            answered = f" (answered {event.status_code})" if event.status_code else ""
-            raise HandshakeError(event.reason + answered)
-        assert isinstance(event, Requested)
-        return Opening(core, transport, event)
 
 
 async def wrap_server_stream(

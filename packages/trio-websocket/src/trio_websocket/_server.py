@@ -15,7 +15,8 @@ import trio
 from ws_core import HandshakeError, Limits
 
 from ._endpoint import Address, Endpoint, listener_address
-from ._request import WebSocketRequest, read_request
+from ._opening import read_request
+from ._request import WebSocketRequest
 from ._settings import (
     DISCONN_TIMEOUT,
     MAX_MESSAGE_SIZE,
@@ -24,7 +25,7 @@ from ._settings import (
     WRITE_TIMEOUT,
     Settings,
 )
-from ._transport import close_now, tune
+from ._streams import close_now, tune
 
 logger = logging.getLogger("trio-websocket")
 

@@ -1,4 +1,4 @@
-"""What a connection is told once, and the table of deadlines."""
+"""What a connection is told once, and what it is told by default."""
 
 from __future__ import annotations
 
@@ -11,17 +11,11 @@ CONN_TIMEOUT = 60
 SERVER_CONN_TIMEOUT = 10
 DISCONN_TIMEOUT = 10
 WRITE_TIMEOUT = 30
-# How long good messages ahead of a protocol error may be answered before the connection fails.
-FAILURE_GRACE = 0.25
 
 MESSAGE_QUEUE_SIZE = 1
 MAX_MESSAGE_SIZE = 2**20
-RECEIVE_BYTES = 4 * 2**10
 # Just under 128 KiB, from where on glibc takes fresh pages from the kernel for each read.
 READ_SIZE = 131_000
-NOTSENT_LOWAT = 2**20
-# What a peer may still send while we wait for it to hang up.
-LINGER_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
 import trio
-
-from ._settings import LINGER_BYTES, NOTSENT_LOWAT
-
-logger = logging.getLogger("trio-websocket")
 
 Buffers: TypeAlias = Sequence[memoryview]
 
@@ -52,49 +47,6 @@ def transport_for(stream: trio.abc.Stream, read_size: int) -> Transport:
     if isinstance(stream, trio.SocketStream) and sys.platform != "win32":
         return SocketTransport(stream, read_size)
     return StreamTransport(stream, read_size)
-
-
-def tune(stream: trio.abc.Stream) -> None:
-    """Set the options of a socket that we opened ourselves."""
-    if isinstance(stream, trio.SSLStream):
-        stream = stream.transport_stream
-    if not isinstance(stream, trio.SocketStream):
-        return
-    # Trio keeps what is in the kernel and not sent below 16 KiB, which makes large messages slow.
-    # Unix sockets have no such option, and some systems do not.
-    with suppress(AttributeError, OSError):
-        stream.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT)
-
-
-async def linger(transport: Transport) -> None:
-    """Wait until the peer hangs up, discarding up to 1 MiB that it may still send.
-
-    Closing with unread bytes would make the kernel send a reset, which can destroy our last bytes
-    before the peer has read them.
-    """
-    left = LINGER_BYTES
-    while left > 0 and (data := await transport.receive()):
-        left -= len(data)
-
-
-async def close_now(resource: trio.abc.AsyncResource) -> None:
-    """Close a stream or listener without waiting for anything, whatever else is going on."""
-    with trio.CancelScope(shield=True) as scope:
-        scope.cancel()
-        try:
-            await resource.aclose()
-        except Exception as error:  # noqa: BLE001 - nothing is left to be done about it
-            logger.debug("closing %r failed: %r", resource, error)
-
-
-@asynccontextmanager
-async def closed_on_error(stream: trio.abc.Stream) -> AsyncIterator[None]:
-    """Close the stream if the block raises."""
-    try:
-        yield
-    except BaseException:
-        await close_now(stream)  # noqa: ASYNC102 - it never waits
-        raise
 
 
 class StreamTransport:

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import outcome
 import trio
 
 from ._exceptions import TrioWebsocketInternalError
 
 
-def pick_error(
+def raise_one(
     user_error: BaseException | None,
-    internal_errors: Sequence[BaseException],
-    group: BaseException | None = None,
+    closed: outcome.Outcome[None],
+    internal: BaseExceptionGroup | None,
+) -> None:
+    """Raise what is to leave the context manager, if anything is.
+
+    Args:
+        user_error: What its body raised.
+        closed: What came of closing at its end.
+        internal: What our own tasks raised, if they did.
+    """
+    error = pick_error(user_error, internal)
+    match closed:
+        case outcome.Error(close_error) if error is None or _outranks(close_error, error):
+            # A failing close comes last, with what went wrong before in its context.
+            close_error.__context__ = error
+            error = close_error
+    try:
+        if error is not None:
+            raise_untouched(error)
+    finally:
+        del error, user_error, closed, internal  # no cycle through this frame
+
+
+def _outranks(close_error: BaseException, error: BaseException) -> bool:
+    """Whether a failing close is told rather than what went wrong before it.
+
+    A cancellation hides nothing, and nothing hides a `KeyboardInterrupt`.
+    """
+    if isinstance(close_error, trio.Cancelled):
+        return False
+    return isinstance(error, Exception) or not isinstance(close_error, Exception)
+
+
+def pick_error(
+    user_error: BaseException | None, internal: BaseExceptionGroup | None
 ) -> BaseException | None:
     """The one exception to raise: the user should not have to know that there is a nursery.
 
     Args:
         user_error: What the body of the context manager raised.
-        internal_errors: What our own tasks raised.
-        group: What they were raised in.
+        internal: What our own tasks raised, if they did.
 
     Returns:
         The only exception, or the only one that is no cancellation, or else the user's
@@ -27,11 +58,13 @@ def pick_error(
         with the internal ones in its context, if both sides failed; else a
         `TrioWebsocketInternalError`. None if there is nothing to raise.
     """
-    everything = [*internal_errors] if user_error is None else [user_error, *internal_errors]
+    everything = [] if user_error is None else [user_error]
+    everything += internal.exceptions if internal else ()
     failures = [error for error in everything if not isinstance(error, trio.Cancelled)]
     if len(failures) <= 1:
         return next(iter([*failures, *everything]), None)
     error: BaseException
+    cause: BaseException | None = internal
     if any(isinstance(failure, KeyboardInterrupt) for failure in failures):
         error = KeyboardInterrupt()
     elif user_error is not None and user_error in failures:
@@ -45,8 +78,8 @@ def pick_error(
     else:
         error = TrioWebsocketInternalError("several internal tasks failed")
     if user_error is not None and user_error in failures:
-        group = BaseExceptionGroup("the user's and internal exceptions", everything)
-    error.__cause__ = group
+        cause = BaseExceptionGroup("the user's and internal exceptions", everything)
+    error.__cause__ = cause
     return error
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVarTuple
 
 import trio
 
 from ws_core import Connection
 
 from ._transport import Transport
+
+Ts = TypeVarTuple("Ts")
 
 
 class Writer:
@@ -49,7 +51,7 @@ class Writer:
         #: Whether nothing more can be written.
         self.stopped = False
 
-    async def say(self, verb: Callable[..., object], *args: Any) -> None:
+    async def say(self, verb: Callable[[*Ts], object], *args: *Ts) -> None:
         """Call a verb of the core when its turn comes, and wait until what it said is written.
 
         Cancelled before its turn, it has said nothing; afterwards, what it said goes out.
@@ -63,9 +65,9 @@ class Writer:
                 verb(*args)
         else:
             verb(*args)
-        await self.written(self._outgoing.said)
+        await self.wait_written(self._outgoing.said)
 
-    async def written(self, position: int) -> None:
+    async def wait_written(self, position: int) -> None:
         """Wait until everything up to `position`, counted as `Outgoing.said` is, is written.
 
         Raises:
@@ -93,7 +95,7 @@ class Writer:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._fail(error)
 
-    async def drained(self) -> None:
+    async def wait_drained(self) -> None:
         """Flush, and wait until everything is written or nothing can be."""
         self.flush()
         while self._outgoing and not self.stopped:
@@ -102,6 +104,7 @@ class Writer:
     def stop(self) -> None:
         """Write nothing more, and let everyone go who waits for it."""
         self.stopped = True
+        self._on_failure = _ignore  # which would keep all that belongs to the connection alive
         self._flusher.cancel()
         self._progress.unpark_all()
 
@@ -140,3 +143,7 @@ class Writer:
             self.stopped = True
             self._on_failure(error)
             self._progress.unpark_all()
+
+
+def _ignore(_: Exception) -> None:
+    pass
