@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from ws_core._headers import (
@@ -68,6 +70,12 @@ def test_headers_may_be_missing_or_any_iterable() -> None:
     assert checked_headers(None) == []
     assert checked_headers(()) == []
     assert checked_headers(iter([("a", "b")])) == [(b"a", b"b")]
+
+
+@pytest.mark.parametrize("headers", [{"A": "b"}, "A: b", b"A: b"])
+def test_headers_are_pairs(headers: Any) -> None:
+    with pytest.raises(TypeError, match="headers must be a list of pairs, not (dict|str|bytes)"):
+        checked_headers(headers)
 
 
 def test_allowed_headers_may_be_set() -> None:

@@ -149,8 +149,10 @@ async def connect_websocket(
 
     Raises:
         OSError: if there is no server.
-
-    And what `open_websocket` raises.
+        ConnectionTimeout: if the connection was not open in time.
+        ConnectionRejected: if the server answered with something other than 101.
+        HandshakeError: if TLS fails, or the server's answer is no WebSocket's.
+        TypeError, ValueError: for arguments that can't be used, before anything is sent.
     """
     settings = Settings.of(
         message_queue_size=message_queue_size,
@@ -247,8 +249,7 @@ async def connect_websocket_url(
         url: See `open_websocket_url`.
         ssl_context: See `open_websocket_url`.
 
-    The other arguments are those of `open_websocket`, and it raises what `connect_websocket` and
-    `open_websocket_url` raise.
+    The other arguments are those of `open_websocket`. It raises what `connect_websocket` raises.
     """
     host, port, resource, use_ssl = _url_to_host(url, ssl_context)
     return await connect_websocket(
@@ -297,8 +298,9 @@ async def wrap_client_stream(
 
     Raises:
         ConnectionTimeout: if the server did not answer in time.
-
-    And what `open_websocket` raises.
+        ConnectionRejected: if it answered with something other than 101.
+        HandshakeError: if its answer is no WebSocket's, or the stream fails.
+        TypeError, ValueError: for arguments that can't be used, before anything is sent.
     """
     settings = Settings.of(
         message_queue_size=message_queue_size,

@@ -27,7 +27,12 @@ class Endpoint:
     port: int
     is_ssl: bool
 
-    def __init__(self, address: object, port: int, is_ssl: bool) -> None:
+    def __init__(
+        self,
+        address: str | ipaddress.IPv4Address | ipaddress.IPv6Address,
+        port: int,
+        is_ssl: bool,
+    ) -> None:
         # The zone of a link-local address means nothing to others.
         parsed = ipaddress.ip_address(str(address).partition("%")[0])
         object.__setattr__(self, "address", parsed)

@@ -120,6 +120,8 @@ class WebSocketRequest:
     ) -> None:
         """Refuse the request, and close the stream once the client has had time to read why.
 
+        Whether the client took the answer, or has left, is no matter.
+
         Args:
             status_code: The HTTP status, 200 to 599.
             extra_headers: More headers for the answer.
@@ -130,6 +132,7 @@ class WebSocketRequest:
                 sent.
             TypeError, ValueError: for headers that can't be sent.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._opening.core.reject(status_code, extra_headers=extra_headers, body=body)
         await answer_and_hang_up(self._opening.core, self._opening.transport, self._settings)
 

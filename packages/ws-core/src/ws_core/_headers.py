@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 Text: TypeAlias = str | bytes
@@ -71,10 +71,12 @@ def checked_headers(
         allowed: Lower-case names that may be set although the handshake sets them too.
 
     Raises:
-        TypeError: if a name or value is neither ``str`` nor ``bytes``.
+        TypeError: if they are no pairs, or a name or value is neither ``str`` nor ``bytes``.
         ValueError: if a name is no token, a value would break the head, or the handshake sets that
             header itself.
     """
+    if isinstance(headers, str | bytes | Mapping):
+        raise TypeError(f"headers must be a list of pairs, not {type(headers).__name__}")
     checked = []
     for name, value in headers or ():
         raw_name = _encoded(name, "name")

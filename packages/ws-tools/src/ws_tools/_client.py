@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from trio_websocket import HandshakeError, open_websocket_url
-from ws_core import Connection, LocalProtocolError, Role, WebSocketURL
+from ws_core import Connection, Role, WebSocketURL
 
 from ._conversation import Conversation
 from ._failures import explain
@@ -132,7 +132,7 @@ def _check(target: Target) -> None:
             subprotocols=target.subprotocols,
             extra_headers=target.headers,
         )
-    except (ValueError, LocalProtocolError) as error:
+    except ValueError as error:
         raise click.UsageError(explain(error)) from error
 
 

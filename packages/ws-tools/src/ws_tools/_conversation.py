@@ -16,7 +16,7 @@ from ._lines import Lines
 from ._terminal import complain, is_terminal, tell
 from ._text import show
 
-# Seconds that a server is given to answer our close when somebody wants to leave.
+# Seconds that a server is given to answer our close when the conversation ended badly.
 _PATIENCE = 1.0
 
 
