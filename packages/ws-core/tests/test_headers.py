@@ -74,7 +74,7 @@ def test_headers_may_be_missing_or_any_iterable() -> None:
 
 @pytest.mark.parametrize("headers", [{"A": "b"}, "A: b", b"A: b"])
 def test_headers_are_pairs(headers: Any) -> None:
-    with pytest.raises(TypeError, match="headers must be a list of pairs, not (dict|str|bytes)"):
+    with pytest.raises(TypeError, match=r"headers must be a list of pairs, not (dict|str|bytes)"):
         checked_headers(headers)
 
 
