@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_docker_comes_last(machine: Path) -> None:
     command = find_wstest(None, machine)
     assert command[:2] == [docker, "run"]
     assert f"{machine}:{machine}" in command
+    assert f"{os.getuid()}:{os.getgid()}" in command
     assert command[-2:] == [wstest.IMAGE, "wstest"]
 
 

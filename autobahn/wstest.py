@@ -90,9 +90,10 @@ def _docker(folder: Path) -> list[str] | None:
     docker = shutil.which("docker")
     if docker is None or not _works([docker, "info"]):
         return None
-    # The folder has the same name inside, and the ports are the host's.
+    # The folder has the same name inside, what is written there is ours, the ports are the host's.
     place = ["--volume", f"{folder}:{folder}", "--workdir", str(folder), "--network", "host"]
-    return [docker, "run", "--rm", "--init", *place, IMAGE, "wstest"]
+    user = ["--user", f"{os.getuid()}:{os.getgid()}"] if hasattr(os, "getuid") else []
+    return [docker, "run", "--rm", "--init", *user, *place, IMAGE, "wstest"]
 
 
 def _works(command: list[str]) -> bool:
