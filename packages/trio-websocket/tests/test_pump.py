@@ -344,8 +344,10 @@ class OddStream(trio.abc.Stream):
         return bytearray(data)
 
     async def aclose(self) -> None:
-        await self._bottom.aclose()
-        self._maybe("aclose")
+        try:
+            await self._bottom.aclose()
+        finally:
+            self._maybe("aclose")
 
 
 def odd_pair(role: Role) -> tuple[OddStream, MakePair]:

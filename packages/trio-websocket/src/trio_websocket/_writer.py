@@ -104,7 +104,7 @@ class Writer:
     def stop(self) -> None:
         """Write nothing more, and let everyone go who waits for it."""
         self.stopped = True
-        self._on_failure = _ignore  # which would keep all that belongs to the connection alive
+        del self._on_failure  # it would keep all that belongs to the connection alive
         self._flusher.cancel()
         self._progress.unpark_all()
 
@@ -143,7 +143,3 @@ class Writer:
             self.stopped = True
             self._on_failure(error)
             self._progress.unpark_all()
-
-
-def _ignore(_: Exception) -> None:
-    pass
