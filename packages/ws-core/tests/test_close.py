@@ -47,8 +47,9 @@ def test_every_code_has_a_name(code: int, name: str) -> None:
 
 
 def test_reason_tells_code_name_and_text() -> None:
-    assert str(CloseReason(1001)) == "1001 GOING_AWAY"
-    assert str(CloseReason(1001, "bye")) == "1001 GOING_AWAY: 'bye'"
+    assert CloseReason(1001).summary == "1001 GOING_AWAY"
+    assert CloseReason(1001, "bye").summary == "1001 GOING_AWAY: 'bye'"
+    assert str(CloseReason(1001)) == "CloseReason<code=1001, name=GOING_AWAY, reason=None>"
     assert repr(CloseReason(1001)) == "CloseReason<code=1001, name=GOING_AWAY, reason=None>"
     assert (
         repr(CloseReason(4000, "x")) == "CloseReason<code=4000, name=PRIVATE_RESERVED, reason='x'>"
@@ -57,7 +58,7 @@ def test_reason_tells_code_name_and_text() -> None:
 
 def test_control_characters_of_the_peer_are_escaped() -> None:
     reason = CloseReason(1000, "\x1b[2J\r\nforged line")
-    for text in (str(reason), repr(reason)):
+    for text in (str(reason), repr(reason), reason.summary):
         assert text.isprintable()
 
 

@@ -21,7 +21,7 @@ def test_rejection_carries_the_whole_answer() -> None:
 
 def test_closed_connection_tells_its_reason() -> None:
     error = ConnectionClosed(CloseReason(1001, "bye"))
-    assert str(error) == "1001 GOING_AWAY: 'bye'"
+    assert str(error) == "CloseReason<code=1001, name=GOING_AWAY, reason='bye'>"
     assert repr(error) == (
         "ConnectionClosed<CloseReason<code=1001, name=GOING_AWAY, reason='bye'>>"
     )

@@ -1,5 +1,8 @@
 """WebSocket clients and servers for Trio."""
 
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+
 from ws_core import (
     CloseCode,
     CloseReason,
@@ -48,3 +51,10 @@ __all__ = [
     "wrap_client_stream",
     "wrap_server_stream",
 ]
+
+
+def __getattr__(name: str) -> _ModuleType:
+    # Programs say `trio_websocket._impl.ConnectionClosed` without importing it.
+    if name == "_impl":
+        return _import_module(f"{__name__}._impl")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,7 +81,6 @@ class Pump:
             with self._scope:
                 self._end = await self._converse()
                 self._set_reason(self._end.reason)
-                self._let_go()
                 await self._finish_closing(self._end)
             waited_in_vain = self._end is None and not self._aborted
             self.timed_out = waited_in_vain and self.cause is None
@@ -156,7 +155,11 @@ class Pump:
     async def _finish_closing(self, end: Closed) -> None:
         """See to it that our last bytes arrive, let the right side hang up first, and close."""
         self._limit_time()
+        if end.reason.code == CloseCode.ABNORMAL_CLOSURE:
+            self._let_go()
+        # Whoever hears of the end may cancel us: our close frame, if there is one, goes out first.
         await self.writer.wait_drained()
+        self._let_go()
         # RFC 6455 section 7.1.1: the server hangs up first.
         waits = self._core.role is Role.CLIENT if end.clean else await self._transport.send_eof()
         if waits:

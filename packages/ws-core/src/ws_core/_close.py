@@ -67,12 +67,14 @@ class CloseReason:
                 return name
         return "INVALID_CODE"
 
-    def __str__(self) -> str:
-        # The peer's words are escaped: they end up on terminals and in logs.
+    @property
+    def summary(self) -> str:
+        """All of it on one line, for people: ``1001 GOING_AWAY: 'bye'``."""
         said = "" if self.reason is None else f": {self.reason!r}"
         return f"{self.code} {self.name}{said}"
 
     def __repr__(self) -> str:
+        # The peer's words are escaped: they end up on terminals and in logs.
         return f"CloseReason<code={self.code}, name={self.name}, reason={self.reason!r}>"
 
 

@@ -82,7 +82,8 @@ class Conversation:
         except ConnectionClosed as error:
             self._end(1, complain, explain(error))
         else:
-            self._end(0, tell, f"The server closed the connection: {self._ws.closed}.")
+            assert self._ws.closed is not None
+            self._end(0, tell, f"The server closed the connection: {self._ws.closed.summary}.")
 
     async def _send_lines(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from http import HTTPStatus
 
-from trio_websocket import CloseCode, ConnectionClosed, ConnectionRejected
+from trio_websocket import CloseCode, CloseReason, ConnectionClosed, ConnectionRejected
 
 from ._text import escape
 
@@ -36,10 +36,11 @@ def _rejection(error: ConnectionRejected) -> str:
 
 
 def _closing(error: ConnectionClosed) -> str:
-    if error.reason is not None and error.reason.code != CloseCode.ABNORMAL_CLOSURE:
-        return f"the connection was closed: {error}"
+    reason = error.reason or CloseReason(CloseCode.ABNORMAL_CLOSURE)
+    if reason.code != CloseCode.ABNORMAL_CLOSURE:
+        return f"the connection was closed: {reason.summary}"
     cause = f" ({error.__cause__})" if error.__cause__ else ""
-    return f"the connection was lost: {error}{cause}"
+    return f"the connection was lost: {reason.summary}{cause}"
 
 
 def _because(cause: BaseException | None) -> str:

@@ -134,7 +134,8 @@ class Echo:
                 echoed += 1
         finally:
             self._connections.discard(ws)
-            _log(request, f"{ws.closed or 'dropped'}, after {count(echoed, 'message')}")
+            end = ws.closed.summary if ws.closed else "dropped"
+            _log(request, f"{end}, after {count(echoed, 'message')}")
 
     async def say_goodbye(self) -> None:
         """Close all connections, giving the clients a moment to answer."""

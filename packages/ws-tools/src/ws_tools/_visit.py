@@ -70,7 +70,8 @@ async def visit(url: str, context: ssl.SSLContext | None) -> Visit:
         start = time.perf_counter()
         await ws.aclose()
         seen.closing = time.perf_counter() - start
-        seen.end = str(ws.closed)
+        assert ws.closed is not None
+        seen.end = ws.closed.summary
     return seen
 
 
