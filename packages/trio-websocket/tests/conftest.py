@@ -1,9 +1,13 @@
 import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_trio.enable_trio_mode import *  # noqa: F403 - that is how pytest-trio is switched on
+
+# A shell makes what it starts in the background ignore Ctrl-C, which tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
