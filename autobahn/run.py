@@ -56,7 +56,7 @@ class Job:
 
     def specification(self, mode: str, **changes: Any) -> Path:
         """Write the specification for a mode of wstest, made from the one beside this file."""
-        specification = json.loads((HERE / f"{mode}.json").read_text())
+        specification = json.loads((HERE / f"{mode}.json").read_text(encoding="utf-8"))
         specification |= {"outdir": str(self.folder), "cases": self.cases, **changes}
         path = self.folder / f"{mode}.json"
         path.write_text(json.dumps(specification, indent=2))
@@ -154,7 +154,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--role", choices=ROLES, help="only this one (default: both)")
     parser.add_argument("--tls", action="store_true", help="over TLS")
-    parser.add_argument("--times", type=int, default=1, help="how often (default: once)")
+    parser.add_argument(
+        "--times", type=int, choices=range(1, 100), default=1, metavar="N", help="how often"
+    )
     parser.add_argument("--wstest", metavar="PATH", help="the suite's command, if not on the PATH")
     options = parser.parse_args(words)
     try:

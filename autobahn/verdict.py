@@ -80,7 +80,7 @@ def read_report(folder: Path, cases: Sequence[str]) -> list[Result]:
     """
     index = folder / "index.json"
     agents: dict[str, dict[str, dict[str, str]]]
-    agents = json.loads(index.read_text()) if index.exists() else {}
+    agents = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
     if len(agents) > 1:
         raise ValueError(f"{index} is about several agents: {', '.join(agents)}")
     seen: dict[str, dict[str, str]] = next(iter(agents.values()), {})

@@ -25,7 +25,7 @@ Autobahn's test suite was not found. One of these will do:
 - its command `wstest`, on the PATH or given with --wstest;
 - a Python 2.7 with pip, on the PATH or in pyenv (`pyenv install 2.7.18`): the suite is then
   installed for it, into {INSTALLED};
-- Docker, with a running engine: the image {IMAGE} is used."""
+- Docker on Linux, with a running engine: the image {IMAGE} is used."""
 
 
 class WstestNotFoundError(Exception):
@@ -87,13 +87,13 @@ def _install(python: str) -> None:
 
 
 def _docker(folder: Path) -> list[str] | None:
-    docker = shutil.which("docker")
+    docker = shutil.which("docker") if sys.platform == "linux" else None  # for the host's network
     if docker is None or not _works([docker, "info"]):
         return None
     # The folder has the same name inside, what is written there is ours, the ports are the host's.
     place = ["--volume", f"{folder}:{folder}", "--workdir", str(folder), "--network", "host"]
-    user = ["--user", f"{os.getuid()}:{os.getgid()}"] if hasattr(os, "getuid") else []
-    return [docker, "run", "--rm", "--init", *user, *place, IMAGE, "wstest"]
+    user = f"{os.getuid()}:{os.getgid()}"
+    return [docker, "run", "--rm", "--init", "--user", user, *place, IMAGE, "wstest"]
 
 
 def _works(command: list[str]) -> bool:

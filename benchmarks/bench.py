@@ -90,14 +90,14 @@ def measure_all(peers: Sequence[Peer], *, rounds: int, seconds: float) -> Rates:
     rates: dict[tuple[str, str], list[float]] = {
         (peer.name, task.title): [] for peer in peers for task in TASKS
     }
-    with ExitStack() as stack:
-        workers = {peer.name: stack.enter_context(worker(peer)) for peer in peers}
-        for task in TASKS:
-            for measuring in workers.values():
-                measuring.measure(task, seconds / 5)  # to get warm
-            for number in range(rounds):
-                show(f"{task.title}, {number + 1} of {rounds}")
+    for number in range(1, rounds + 1):
+        # New processes each round: some are fast and others slow for all of their life.
+        with ExitStack() as stack:
+            workers = {peer.name: stack.enter_context(worker(peer)) for peer in peers}
+            for task in TASKS:
+                show(f"round {number} of {rounds}: {task.title}")
                 for name, measuring in workers.items():
+                    measuring.measure(task, seconds / 5)  # to get warm
                     rates[name, task.title].append(measuring.measure(task, seconds))
     show("")
     return rates

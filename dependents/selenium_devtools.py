@@ -262,12 +262,11 @@ CHECKS: Mapping[str, Callable[[Page], Awaitable[str]]] = {
 
 async def one_session(driver: Any) -> None:
     """All checks in one session, and its end."""
-    with trio.fail_after(TOTAL_DEADLINE):
-        async with attached(driver) as page:
-            for name, check in CHECKS.items():
-                await report(name, check, page)
-            start = trio.current_time()
-        seconds = trio.current_time() - start
+    async with attached(driver) as page:
+        for name, check in CHECKS.items():
+            await report(name, check, page)
+        start = trio.current_time()
+    seconds = trio.current_time() - start
     closed = page.session.ws.closed
     expect(closed.code == 1000, f"the closing handshake ended with {closed}")
     print(f"{'closing':24}in {seconds:.3f} s with {closed.code}, no task left")
@@ -334,11 +333,12 @@ def introduce(*, any_version: bool) -> None:
     home = Path(trio_websocket.__file__).resolve()
     if not any_version:
         expect(home.is_relative_to(PACKAGES), f"trio-websocket is from {home}, not from here")
-        expect(trio_websocket.__version__ == version("trio-websocket"), "the versions differ")
     ours = issubclass(cdp.CdpConnectionClosed, trio_websocket.ConnectionClosed)
     expect(ours, "Selenium has its WebSockets from elsewhere")
     print(f"Selenium {selenium.__version__}, Python {platform.python_version()}")
-    print(f"trio {trio.__version__}, trio-websocket {version('trio-websocket')} in {home.parent}")
+    # The metadata of an editable install are those of the day when it was made.
+    ours_is = version("trio-websocket") if any_version else trio_websocket.__version__
+    print(f"trio {trio.__version__}, trio-websocket {ours_is} in {home.parent}")
 
 
 def give_up(number: int, _frame: object) -> NoReturn:

@@ -112,7 +112,7 @@ def faults_of(module: Module, tree: Tree) -> Iterator[str]:
     """The rules that single imports of `module` break."""
     ours = {name.partition(".")[0] for name in tree}
     for found in imports(module):
-        place = f"{module.path}:{found.line}"
+        place = f"{module.path.as_posix()}:{found.line}"
         if found.package in FORBIDDEN.get(module.package, ()):
             yield f"{place}: {module.package} must not import {found.package}"
         if found.package == module.package:

@@ -32,11 +32,15 @@ def package_of(tag: str, packages: Path = ROOT / "packages") -> str:
     if package not in VERSION_FILES:
         raise BadTagError(f"{tag} is no PACKAGE-vVERSION of {', '.join(VERSION_FILES)}")
     folder = packages / package
-    found = re.search(r'"(.+)"', (folder / VERSION_FILES[package]).read_text().splitlines()[-1])
+    found = re.search(
+        r'"(.+)"', (folder / VERSION_FILES[package]).read_text(encoding="utf-8").splitlines()[-1]
+    )
     version = found[1] if found else None
     if version != wanted:
         raise BadTagError(f"{tag}: the version of {package} is {version}")
-    chapters = re.findall(r"^## (.+)$", (folder / "CHANGELOG.md").read_text(), re.MULTILINE)
+    chapters = re.findall(
+        r"^## (.+)$", (folder / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     if not any(re.fullmatch(rf"{re.escape(wanted)} \(\d{{4}}-\d\d-\d\d\)", c) for c in chapters):
         raise BadTagError(
             f"{tag}: the changelog has no chapter '{wanted} (YYYY-MM-DD)': {chapters}"

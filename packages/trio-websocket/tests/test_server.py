@@ -139,7 +139,7 @@ async def test_cancelling_frees_the_port(nursery: trio.Nursery) -> None:
         port = server.port
         inner.cancel_scope.cancel()
     # A listener that stayed open would still accept.
-    with pytest.raises(OSError, match=str(port)):
+    with pytest.raises(OSError, match="all attempts to connect"):
         await trio.open_tcp_stream(HOST, port)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -39,9 +40,16 @@ async def listen(address: str | bytes) -> trio.SocketListener:
 
 
 @pytest.fixture
-async def listener(tmp_path: Path) -> AsyncIterator[trio.SocketListener]:
-    """A listener at ``tmp_path / "socket"``."""
-    async with await listen(str(tmp_path / "socket")) as listening:
+def folder() -> Iterator[Path]:
+    """One with a short name: a socket's path has 103 bytes on macOS, and pytest's are longer."""
+    with TemporaryDirectory(dir="/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+async def listener(folder: Path) -> AsyncIterator[trio.SocketListener]:
+    """A listener at ``folder / "socket"``."""
+    async with await listen(str(folder / "socket")) as listening:
         yield listening
 
 
@@ -54,9 +62,9 @@ async def start(
     return server
 
 
-async def test_echo(nursery: trio.Nursery, listener: trio.SocketListener, tmp_path: Path) -> None:
+async def test_echo(nursery: trio.Nursery, listener: trio.SocketListener, folder: Path) -> None:
     await start(nursery, listener)
-    stream = await trio.open_unix_socket(tmp_path / "socket")
+    stream = await trio.open_unix_socket(folder / "socket")
     async with await wrap_client_stream(nursery, stream, "localhost", "/path") as ws:
         for message in ("text", b"binary", "x" * 500_000):
             await ws.send_message(message)
@@ -68,7 +76,7 @@ async def test_echo(nursery: trio.Nursery, listener: trio.SocketListener, tmp_pa
 
 
 async def test_addresses(
-    nursery: trio.Nursery, listener: trio.SocketListener, tmp_path: Path
+    nursery: trio.Nursery, listener: trio.SocketListener, folder: Path
 ) -> None:
     ends: list[Any] = []
 
@@ -77,11 +85,11 @@ async def test_addresses(
         ends.extend([request.local, request.remote, ws.local, ws.remote])
 
     server = await start(nursery, listener, handler)
-    path = f"unix:{tmp_path / 'socket'}"
+    path = f"unix:{folder / 'socket'}"
     assert server.listeners == [path]
     with pytest.raises(RuntimeError, match="no port"):
         _ = server.port
-    stream = await trio.open_unix_socket(tmp_path / "socket")
+    stream = await trio.open_unix_socket(folder / "socket")
     ws = await wrap_client_stream(nursery, stream, "localhost", "/")
     assert ws.remote == path
     assert isinstance(ws.local, str)
@@ -93,8 +101,8 @@ async def test_addresses(
 
 
 @on_linux
-async def test_abstract_namespace(nursery: trio.Nursery, tmp_path: Path) -> None:
-    name = f"\0{tmp_path}/abstract"
+async def test_abstract_namespace(nursery: trio.Nursery, folder: Path) -> None:
+    name = f"\0{folder}/abstract"
     async with await listen(name) as listening:
         server = await start(nursery, listening)
         (address,) = server.listeners
@@ -130,27 +138,27 @@ async def test_socket_pair(nursery: trio.Nursery) -> None:
 
 
 async def test_rejection(
-    nursery: trio.Nursery, listener: trio.SocketListener, tmp_path: Path
+    nursery: trio.Nursery, listener: trio.SocketListener, folder: Path
 ) -> None:
     async def refuse(request: WebSocketRequest) -> None:
         await request.reject(403, body=b"no")
 
     await start(nursery, listener, refuse)
-    stream = await trio.open_unix_socket(tmp_path / "socket")
+    stream = await trio.open_unix_socket(folder / "socket")
     with pytest.raises(ConnectionRejected) as raised:
         await wrap_client_stream(nursery, stream, "localhost", "/")
     assert raised.value.body == b"no"
 
 
 async def test_beside_tcp(
-    nursery: trio.Nursery, listener: trio.SocketListener, tmp_path: Path
+    nursery: trio.Nursery, listener: trio.SocketListener, folder: Path
 ) -> None:
     (tcp,) = await trio.open_tcp_listeners(0, host=HOST)
     server: WebSocketServer = await nursery.start(WebSocketServer(echo, [listener, tcp]).run)
     assert len(server.listeners) == 2
     port = tcp.socket.getsockname()[1]
     streams = [
-        await trio.open_unix_socket(tmp_path / "socket"),
+        await trio.open_unix_socket(folder / "socket"),
         await trio.open_tcp_stream(HOST, port),
     ]
     for stream in streams:
