@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import outcome
 import pytest
 import trio
 import trio.testing
@@ -18,9 +19,11 @@ from trio_websocket import (
     HandshakeError,
     WebSocketConnection,
     WebSocketRequest,
+    _client,
     open_websocket,
     open_websocket_url,
 )
+from trio_websocket._dial import in_time
 from trio_websocket._impl import TrioWebsocketInternalError
 from trio_websocket._unwrap import pick_error, raise_untouched
 from ws_core import Role
@@ -611,3 +614,31 @@ def test_interrupted_reader_while_the_user_fails(monkeypatch: pytest.MonkeyPatch
     cause = error.__cause__
     assert isinstance(cause, BaseExceptionGroup)
     assert sorted(type(leaf).__name__ for leaf in cause.exceptions) == ["KeyboardInterrupt", "User"]
+
+
+# No test can press Ctrl-C between two instructions of ours, so these two take the place of one.
+
+
+async def test_interrupt_before_connecting_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(outcome, "acapture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        async with open_websocket("127.0.0.1", 1, "/", use_ssl=False):
+            pass  # pragma: no cover - it is not entered
+
+
+async def test_interrupt_when_the_connection_is_just_there(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(*args: Any) -> None:
+        await in_time(*args)
+        raise KeyboardInterrupt
+
+    server = await start_server(nursery)
+    monkeypatch.setattr(_client, "in_time", interrupted)
+    with trio.move_on_after(5) as scope, pytest.raises(KeyboardInterrupt):
+        async with open_websocket("127.0.0.1", server.port, "/", use_ssl=False):
+            pass  # pragma: no cover - it is not entered
+    assert not scope.cancel_called

@@ -86,6 +86,7 @@ async def open_websocket(
     """
     user_error: BaseException | None = None
     internal: BaseExceptionGroup | None = None
+    opened: outcome.Outcome[WebSocketConnection] | None = None
     closed: outcome.Outcome[None] = outcome.Value(None)
     connect = partial(
         connect_websocket,
@@ -115,6 +116,8 @@ async def open_websocket(
                     opened.value._abort()
             else:
                 user_error = _connect_error(opened.error, host, port)
+                # An interrupt may come when the pump has been started already.
+                nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         internal = group
     try:
