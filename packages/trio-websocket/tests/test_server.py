@@ -357,6 +357,22 @@ async def test_what_a_handler_raises_when_it_is_cancelled_is_not_lost(
     assert [type(error) for error in calls] == [Oops]
 
 
+async def test_interrupt_in_on_handler_error_waits_for_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    def interrupted(error: Exception, request: WebSocketRequest) -> None:
+        raise KeyboardInterrupt
+
+    start = trio.current_time()
+    with pytest.RaisesGroup(KeyboardInterrupt, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            listener = await start_memory_server(
+                nursery, fail_after_accepting, on_handler_error=interrupted
+            )
+            await listener.connect().send_all(UPGRADE)
+    assert trio.current_time() == start
+
+
 async def test_on_handler_error_is_not_called_for_normal_ends(nursery: trio.Nursery) -> None:
     calls: list[Any] = []
 

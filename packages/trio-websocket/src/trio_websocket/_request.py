@@ -132,7 +132,6 @@ class WebSocketRequest:
                 sent.
             TypeError, ValueError: for headers that can't be sent.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
         self._opening.core.reject(status_code, extra_headers=extra_headers, body=body)
         await answer_and_hang_up(self._opening.core, self._opening.transport, self._settings)
 

@@ -9,7 +9,6 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, NoReturn, TypeAlias
 
-import outcome
 import trio
 
 from ws_core import HandshakeError, Limits
@@ -209,19 +208,22 @@ class WebSocketServer:
         except HandshakeError as refusal:
             logger.debug("no WebSocket request: %s", refusal)
             return
-        verdict: outcome.Outcome[object] = outcome.Value(None)
-        failed = False
+        failed, failure = False, None
         async with trio.open_nursery() as nursery:
             request = WebSocketRequest(opening, nursery, self._settings)
             try:
                 await self._handler(request)
-            except Exception as error:  # noqa: BLE001 - its verdict is what becomes of it
+            except Exception as error:  # noqa: BLE001 - on_handler_error has the say
                 if not request._is_normal_end(error):
                     failed = True
                     # Now: what follows may take its time, or be cancelled.
-                    verdict = outcome.capture(self._on_handler_error, error, request)
+                    try:
+                        self._on_handler_error(error, request)
+                    except Exception as raised:  # noqa: BLE001 - raised when the client was told
+                        failure = raised
             await request._finish(failed=failed)
-        verdict.unwrap()
+        if failure is not None:
+            raise failure
 
 
 def _go_on(error: Exception, _: WebSocketRequest) -> None:
