@@ -7,18 +7,23 @@ import codecs
 from ._close import CloseCode, ProtocolViolation
 from ._frames import Opcode, Piece
 
+# Smaller payloads are put together, so that memory follows the bytes and not their number.
+_PART = 4 * 2**10
+
 
 class Assembler:
     """Puts the pieces of one message together.
 
-    However small they are, they are kept in one buffer: memory follows the bytes, not their number.
     Text is checked as it arrives (RFC 6455 section 8.1), so bad UTF-8 is found at its first byte.
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
         self._opcode: int | None = None
-        self._checked = 0
+        # Large payloads as they came, then small ones; no room is taken ahead of what comes.
+        self._parts: list[bytes] = []
+        self._rest = bytearray()
+        # The start of a character that is not complete.
+        self._unchecked = b""
 
     def add(self, piece: Piece) -> str | bytes | None:
         """Take in the next piece; the message if that was its last one.
@@ -30,31 +35,44 @@ class Assembler:
             if piece.fin:
                 return _decode(piece.payload) if piece.opcode == Opcode.TEXT else piece.payload
             self._opcode = piece.opcode
-        self._buffer += piece.payload
-        text = self._opcode == Opcode.TEXT
+        self._keep(piece.payload)
         if piece.fin:
-            message = _decode(self._buffer) if text else bytes(self._buffer)
-            # A new buffer: a cleared one would keep the room of the largest message so far.
-            self._buffer, self._opcode, self._checked = bytearray(), None, 0
-            return message
-        if text:
-            self._check_text()
+            return self._message()
+        if self._opcode == Opcode.TEXT:
+            self._check_text(piece.payload)
         return None
 
-    def _check_text(self) -> None:
-        with memoryview(self._buffer) as view, view[self._checked :] as unchecked:
-            try:
-                _, valid = codecs.utf_8_decode(unchecked, "strict", False)
-            except UnicodeDecodeError:
-                raise _bad_text() from None
-            rest = bytes(unchecked[valid:])
+    def _keep(self, payload: bytes) -> None:
+        small = len(payload) < _PART
+        if small:
+            self._rest += payload
+        if self._rest and not (small and len(self._rest) < _PART):
+            self._parts.append(bytes(self._rest))
+            self._rest.clear()
+        if not small:
+            self._parts.append(payload)
+
+    def _message(self) -> str | bytes:
+        data = b"".join((*self._parts, self._rest))
+        text = self._opcode == Opcode.TEXT
+        self._parts, self._rest, self._unchecked = [], bytearray(), b""
+        self._opcode = None
+        return _decode(data) if text else data
+
+    def _check_text(self, payload: bytes) -> None:
+        unchecked = self._unchecked + payload
+        try:
+            _, valid = codecs.utf_8_decode(unchecked, "strict", False)
+        except UnicodeDecodeError:
+            raise _bad_text() from None
+        rest = unchecked[valid:]
         # The decoder waits for the third byte of an encoded surrogate; the second one tells.
         if rest[:1] == b"\xed" and rest[1:] > b"\x9f":
             raise _bad_text()
-        self._checked += valid
+        self._unchecked = rest
 
 
-def _decode(data: bytes | bytearray) -> str:
+def _decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
