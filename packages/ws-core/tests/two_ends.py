@@ -13,6 +13,7 @@ from ws_core import (
     PIECE,
     Accepted,
     Connection,
+    Deflate,
     Event,
     Failed,
     Limits,
@@ -71,7 +72,13 @@ def answer(request: bytes, *more: bytes) -> bytes:
 
 
 def frame(
-    opcode: int, payload: bytes = b"", *, to: Role, fin: bool = True, mask: bytes = MASK
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    to: Role,
+    fin: bool = True,
+    rsv1: bool = False,
+    mask: bytes = MASK,
 ) -> bytes:
     """A frame as the peer of `to` sends it."""
     size, masked = len(payload), to is Role.SERVER
@@ -81,7 +88,7 @@ def frame(
         length, extended = 126, size.to_bytes(2, "big")
     else:
         length, extended = 127, size.to_bytes(8, "big")
-    header = bytes((fin << 7 | opcode, masked << 7 | length)) + extended
+    header = bytes((fin << 7 | rsv1 << 6 | opcode, masked << 7 | length)) + extended
     return header + mask + xor(payload, mask) if masked else header + payload
 
 
@@ -130,10 +137,12 @@ def deliver(sender: Connection, receiver: Connection) -> list[Event]:
     return hear(receiver, said(sender))
 
 
-def open_pair(limits: Limits | None = None) -> tuple[Connection, Connection]:
+def open_pair(
+    limits: Limits | None = None, deflate: Deflate | None = None
+) -> tuple[Connection, Connection]:
     """A client and a server that are connected to each other."""
-    client = Connection(Role.CLIENT, limits=limits)
-    server = Connection(Role.SERVER, limits=limits)
+    client = Connection(Role.CLIENT, limits=limits, deflate=deflate)
+    server = Connection(Role.SERVER, limits=limits, deflate=deflate)
     client.request("server.example.com", "/chat")
     (requested,) = deliver(client, server)
     assert isinstance(requested, Requested)
@@ -142,9 +151,11 @@ def open_pair(limits: Limits | None = None) -> tuple[Connection, Connection]:
     return client, server
 
 
-def open_end(role: Role, limits: Limits | None = None) -> Connection:
+def open_end(
+    role: Role, limits: Limits | None = None, deflate: Deflate | None = None
+) -> Connection:
     """One end of a connection; the test itself is the other."""
-    client, server = open_pair(limits)
+    client, server = open_pair(limits, deflate)
     return client if role is Role.CLIENT else server
 
 

@@ -1,7 +1,8 @@
 """The WebSocket protocol (RFC 6455) without I/O: bytes in, events out; verbs in, bytes out."""
 
 from ._close import CloseCode, CloseReason
-from ._connection import Connection, Role, State
+from ._connection import Connection
+from ._deflate import Deflate
 from ._errors import ConnectionClosed, ConnectionRejected, HandshakeError, LocalProtocolError
 from ._events import (
     HELD_BACK,
@@ -23,6 +24,7 @@ from ._headers import ExtraHeaders
 from ._host import host_header, normalize_host
 from ._limits import Limits
 from ._outgoing import Outgoing
+from ._state import Role, State
 from ._url import WebSocketURL, normalize_resource
 from ._version import __version__
 
@@ -38,6 +40,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "ConnectionRejected",
+    "Deflate",
     "Event",
     "ExtraHeaders",
     "Failed",

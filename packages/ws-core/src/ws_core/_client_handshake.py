@@ -15,8 +15,10 @@ from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, RejectData, Request
 from wsproto.utilities import RemoteProtocolError
 
+from ._deflate import Deflate
 from ._errors import LocalProtocolError
 from ._events import NEED_DATA, Accepted, HandshakeFailed, Pause, Rejected
+from ._extensions import parse_extensions
 from ._head import HandshakeViolation, HeadReader, parse_fields
 from ._headers import (
     ExtraHeaders,
@@ -28,12 +30,14 @@ from ._headers import (
 )
 from ._host import normalize_host_header
 from ._limits import Limits
+from ._negotiation import check_answer, offer
 from ._outgoing import Outgoing
 from ._url import normalize_resource
 
 # Answers such as 103 (Early Hints) that may come before the real one.
 _INTERIM_ANSWERS = 16
 
+_REPLACED = frozenset({b"connection", b"sec-websocket-extensions"})
 _HTTP = b"HTTP/"
 _STATUS_LINE = re.compile(rb"HTTP/([0-9]\.[0-9]) ([1-9][0-9]{2})[ \r]")
 
@@ -45,9 +49,12 @@ class ClientHandshake:
         limits: What is taken in at most.
         incoming: The bytes that came and were not taken yet: frames stay there.
         outgoing: Where the request goes.
+        deflate: How to compress messages with a server that can; None for not at all.
     """
 
-    def __init__(self, limits: Limits, incoming: bytearray, outgoing: Outgoing) -> None:
+    def __init__(
+        self, limits: Limits, incoming: bytearray, outgoing: Outgoing, deflate: Deflate | None
+    ) -> None:
         self._limits = limits
         self._incoming = incoming
         self._outgoing = outgoing
@@ -58,6 +65,9 @@ class ClientHandshake:
         self._interim_answers = 0
         self._rejection: RejectConnection | None = None
         self._body = bytearray()
+        self._wanted = deflate
+        #: What both sides agreed on, once the server accepted.
+        self.deflate: Deflate | None = None
 
     def request(
         self,
@@ -81,11 +91,14 @@ class ClientHandshake:
         if hosts and not hosts[0].isascii():
             raise ValueError("header 'Host' is not ASCII")
         host = normalize_host_header(hosts[0].decode() if hosts else host)
+        headers = [header for header in headers if header[0].lower() != b"host"]
+        if self._wanted is not None:
+            headers.append((b"Sec-WebSocket-Extensions", offer(self._wanted)))
         request = Request(
             host=host,
             target=normalize_resource(resource),
             subprotocols=list(checked_subprotocols(subprotocols)),
-            extra_headers=[(name, value) for name, value in headers if name.lower() != b"host"],
+            extra_headers=headers,
         )
         self._requested = True
         self._answered_early = bool(self._incoming)
@@ -149,6 +162,10 @@ class ClientHandshake:
         try:
             headers = parse_fields(head)
             _check_answer(version, headers)
+            extensions = values_of(headers, b"sec-websocket-extensions")
+            self.deflate = check_answer(
+                self._wanted, parse_extensions(value.decode("ascii") for value in extensions)
+            )
             self._wsproto.receive_data(_canonical(headers))
             (event,) = self._wsproto.events()
         except UnicodeDecodeError:
@@ -194,8 +211,11 @@ def _check_answer(version: bytes, headers: list[tuple[bytes, bytes]]) -> None:
 
 
 def _canonical(headers: list[tuple[bytes, bytes]]) -> bytes:
-    """The 101 as wsproto understands it: all options of Connection on one line."""
+    """The 101 as wsproto understands it.
+
+    All options of Connection stand on one line, and extensions are no affair of wsproto's.
+    """
     options = split_list(values_of(headers, b"connection"))
     lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: " + ", ".join(options).encode()]
-    lines += (b"%s: %s" % header for header in headers if header[0] != b"connection")
+    lines += (b"%s: %s" % header for header in headers if header[0] not in _REPLACED)
     return b"\r\n".join([*lines, b"", b""])

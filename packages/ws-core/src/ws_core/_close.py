@@ -90,6 +90,11 @@ class ProtocolViolation(Exception):
         self.reason = CloseReason(code.value, reason)
 
 
+def message_too_big(limit: str) -> ProtocolViolation:
+    """What a message has done that exceeds `limit`."""
+    return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, f"Exceeded maximum message size: {limit}")
+
+
 def may_travel(code: int) -> bool:
     """Whether a close frame may carry `code` (RFC 6455 section 7.4)."""
     return code in _REGISTERED or code in _APPLICATION

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 
 from ._assembler import Assembler
@@ -14,6 +13,8 @@ from ._close import (
     checked_reason,
     parse_close_payload,
 )
+from ._compressor import Compressor
+from ._deflate import Deflate
 from ._errors import LocalProtocolError
 from ._events import (
     NEED_DATA,
@@ -31,35 +32,16 @@ from ._events import (
 )
 from ._frame_reader import FrameReader
 from ._frame_writer import FrameWriter
-from ._frames import CONTROL_PAYLOAD, Opcode, Piece
+from ._frames import Opcode, Piece, checked_payload
 from ._headers import ExtraHeaders
+from ._inflater import Inflater
+from ._inflating_reader import InflatingReader
 from ._limits import Limits
+from ._negotiation import check_role
 from ._outgoing import Outgoing
 from ._pings import PendingPings
 from ._server_handshake import ServerHandshake
-
-
-class Role(enum.Enum):
-    """Which end of the connection we are."""
-
-    CLIENT = "client"
-    SERVER = "server"
-
-
-class State(enum.Enum):
-    """Where a connection is in its life."""
-
-    #: The opening handshake is going on.
-    CONNECTING = "connecting"
-    #: Both sides may send messages.
-    OPEN = "open"
-    #: The peer broke the protocol; what came before may still be answered.
-    FAILING = "failing"
-    #: We sent a close frame and wait for the peer's.
-    CLOSING = "closing"
-    #: Nothing more can be said or heard.
-    CLOSED = "closed"
-
+from ._state import Role, State
 
 # Where messages, pings and pongs may be sent: what a failing peer said before may be answered.
 _MAY_SPEAK = frozenset({State.OPEN, State.FAILING})
@@ -79,34 +61,44 @@ class Connection:
     Args:
         role: Which end we are.
         limits: What we take in at most.
+        deflate: How to compress messages, if the peer can; None for not at all.
 
     Raises:
-        TypeError, ValueError: if they are something else.
+        TypeError, ValueError: if they are something else, or `deflate` wants what zlib can't do.
     """
 
-    def __init__(self, role: Role, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, role: Role, *, limits: Limits | None = None, deflate: Deflate | None = None
+    ) -> None:
         self.role = Role(role)
         self.limits = Limits() if limits is None else limits
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
+        is_client = self.role is Role.CLIENT
+        if deflate is not None:
+            if not isinstance(deflate, Deflate):
+                raise TypeError(f"deflate must be Deflate or None, not {type(deflate).__name__}")
+            check_role(deflate, client=is_client)
         self.state = State.CONNECTING
         #: What was said and not yet written; tell `written` when it was.
         self.outgoing = Outgoing()
         #: The subprotocol that both sides agreed on, if any.
         self.subprotocol: str | None = None
+        #: How messages are compressed, with all windows, if both sides agreed to do that.
+        self.deflate: Deflate | None = None
         # What came and was not taken yet: the handshake takes heads off its front, then the reader
         # takes frames.
         self._incoming = bytearray()
         self._at_eof = False
-        is_client = self.role is Role.CLIENT
         handshake = ClientHandshake if is_client else ServerHandshake
         self._handshake: ClientHandshake | ServerHandshake | None = handshake(
-            self.limits, self._incoming, self.outgoing
+            self.limits, self._incoming, self.outgoing, deflate
         )
         # RFC 6455 section 5.1: clients mask, servers do not.
-        self._reader = FrameReader(
+        self._frames = FrameReader(
             self._incoming, masked=not is_client, max_message=self.limits.message
         )
+        self._reader: FrameReader | InflatingReader = self._frames
         self._writer = FrameWriter(self.outgoing, masked=is_client)
         self._assembler = Assembler()
         self._pings = PendingPings(self.limits.pending_pings)
@@ -157,8 +149,9 @@ class Connection:
                 if the client did not offer the subprotocol.
             TypeError, ValueError: for headers that can't be sent.
         """
-        self._server_handshake().accept(subprotocol, extra_headers)
-        self._open(subprotocol)
+        handshake = self._server_handshake()
+        handshake.accept(subprotocol, extra_headers)
+        self._open(subprotocol, handshake.deflate)
 
     def reject(
         self,
@@ -184,8 +177,15 @@ class Connection:
 
     # The conversation.
 
-    def send_message(self, message: str | bytes | bytearray | memoryview) -> None:
+    def send_message(
+        self, message: str | bytes | bytearray | memoryview, compress: bool | None = None
+    ) -> None:
         """Send a text message (``str``) or a binary one.
+
+        Args:
+            message: What to send.
+            compress: Whether to compress it, where both sides agreed to do that; None leaves it
+                to `Deflate.threshold`.
 
         Raises:
             ValueError: for anything else, and for text that has no UTF-8.
@@ -198,7 +198,7 @@ class Connection:
         else:
             raise ValueError("message must be str or bytes")  # noqa: TRY004 - as always documented
         self._check_may_speak("a message")
-        self._writer.message(opcode, payload)
+        self._writer.message(opcode, payload, compress)
 
     def ping(self, payload: bytes | bytearray | memoryview) -> None:
         """Send a ping, which the `Ponged` event that settles it answers.
@@ -209,7 +209,7 @@ class Connection:
                 `Limits.pending_pings` of them are.
             LocalProtocolError: if the connection is not open.
         """
-        payload = _checked_payload(payload)
+        payload = checked_payload(payload)
         self._check_may_speak("a ping")
         self._pings.add(payload)
         self._writer.ping(payload)
@@ -226,7 +226,7 @@ class Connection:
             ValueError: if it is longer than 125 bytes.
             LocalProtocolError: if the connection is not open.
         """
-        payload = _checked_payload(payload)
+        payload = checked_payload(payload)
         self._check_may_speak("a pong")
         self._writer.pong(payload)
 
@@ -319,14 +319,19 @@ class Connection:
     def _next_handshake_event(self, handshake: ClientHandshake | ServerHandshake) -> Event | Pause:
         event = handshake.next_event(at_eof=self._at_eof)
         if isinstance(event, Accepted):
-            self._open(event.subprotocol)
+            self._open(event.subprotocol, handshake.deflate)
         elif isinstance(event, Rejected | HandshakeFailed):
             self._shut()
         return event
 
-    def _open(self, subprotocol: str | None) -> None:
+    def _open(self, subprotocol: str | None, deflate: Deflate | None) -> None:
         self._handshake, self.state = None, State.OPEN
-        self.subprotocol = subprotocol
+        self.subprotocol, self.deflate = subprotocol, deflate
+        if deflate is not None:
+            is_client = self.role is Role.CLIENT
+            inflater = Inflater(deflate.context(of_client=not is_client))
+            self._reader = InflatingReader(self._frames, inflater)
+            self._writer.compressor = Compressor(deflate, deflate.context(of_client=is_client))
 
     def _shut(self) -> None:
         """There will be no connection."""
@@ -381,16 +386,3 @@ class Connection:
 
     def _standing(self) -> str:
         return f"this {self.role.value} is {self.state.value}"
-
-
-def _checked_payload(payload: bytes | bytearray | memoryview) -> bytes:
-    """The payload of a control frame."""
-    if not isinstance(payload, bytes | bytearray | memoryview):
-        raise TypeError(f"payload must be bytes, not {type(payload).__name__}")
-    payload = bytes(payload)
-    if len(payload) > CONTROL_PAYLOAD:
-        raise ValueError(
-            f"payload is {len(payload)} bytes long, and a control frame carries at most "
-            f"{CONTROL_PAYLOAD}"
-        )
-    return payload

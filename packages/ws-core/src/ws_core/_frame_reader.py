@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ._close import CloseCode, ProtocolViolation
+from ._close import CloseCode, ProtocolViolation, message_too_big
 from ._events import HELD_BACK, NEED_DATA, Pause
-from ._frames import CONTROL_PAYLOAD, Opcode, Piece
+from ._frames import CONTROL_PAYLOAD, RSV1, Opcode, Piece
 from ._masking import apply_mask
 
 
-def _first_byte_fault(first: int) -> str | None:
+def _first_byte_fault(first: int, compressible: frozenset[int]) -> str | None:
     """What is wrong with the first byte of a frame, whatever comes before and after it."""
     opcode = first & 0x0F
-    if first & 0x70:
+    if first & (0x30 if opcode in compressible else 0x70):
         return "reserved bits are set"
     if opcode not in frozenset(Opcode):
         return "unknown opcode"
@@ -20,10 +20,18 @@ def _first_byte_fault(first: int) -> str | None:
     return None
 
 
+def _faults(*compressible: int) -> tuple[str | None, ...]:
+    return tuple(_first_byte_fault(first, frozenset(compressible)) for first in range(256))
+
+
 # RFC 6455 section 5.2, as a table: None where the byte may stand.
-_FAULTS = tuple(_first_byte_fault(first) for first in range(256))
+_FAULTS = _faults()
+# RFC 7692 section 6.1: only the first frame of a message says that it is compressed.
+_DEFLATE_FAULTS = _faults(Opcode.TEXT, Opcode.BINARY)
 # Length bytes that announce a longer length: how many bytes follow, and the least they may say.
 _EXTENDED = {126: (2, 126), 127: (8, 1 << 16)}
+# A piece of a compressed message is small, as it may become a thousand times as large.
+_COMPRESSED_PIECE = 8 * 2**10
 
 
 class FrameReader:
@@ -34,13 +42,18 @@ class FrameReader:
         masked: Whether frames must be masked: they must on servers and must not on clients
             (RFC 6455 section 5.1).
         max_message: Bytes of one message, over all its fragments, at most.
+
+    Attributes:
+        max_message: The same.
     """
 
     def __init__(self, buffer: bytearray, *, masked: bool, max_message: float) -> None:
+        self.max_message = max_message
         self._buffer = buffer
         self._masked = masked
-        self._max_message = max_message
+        self._faults = _FAULTS
         self._in_message = False
+        self._compressed = False
         self._message_size = 0
         # Of the data frame whose payload is arriving: what to call the next piece of it, whether
         # it ends its message, the masking key turned to the next byte, and the bytes to come.
@@ -48,6 +61,10 @@ class FrameReader:
         self._fin = False
         self._key = b""
         self._missing = 0
+
+    def expect_compressed(self) -> None:
+        """From now on messages may be compressed; they are handed out as they come."""
+        self._faults = _DEFLATE_FAULTS
 
     def next_piece(self, *, pings_only: bool = False) -> Piece | Pause:
         """The next control frame or piece of a message, one at a time.
@@ -85,7 +102,7 @@ class FrameReader:
         return self._data_frame(first, start, size)
 
     def _check_start(self, first: int, opcode: int, second: int) -> None:
-        fault = _FAULTS[first]
+        fault = self._faults[first]
         if fault is None:
             if (second >= 0x80) is not self._masked:
                 fault = "frame is not masked" if self._masked else "frame is masked"
@@ -110,12 +127,10 @@ class FrameReader:
         return Piece(opcode, True, payload)
 
     def _data_frame(self, first: int, start: int, size: int) -> Piece | Pause:
+        if not self._in_message:
+            self._compressed = first & RSV1 != 0
         message_size = self._message_size + size
-        if message_size > self._max_message:
-            raise ProtocolViolation(
-                CloseCode.MESSAGE_TOO_BIG,
-                f"Exceeded maximum message size: {self._max_message:.0f} bytes",
-            )
+        self._check_size(message_size)
         if self._masked:
             if len(self._buffer) < start + 4:
                 return NEED_DATA
@@ -127,14 +142,25 @@ class FrameReader:
         self._in_message = not self._fin
         self._message_size = message_size if self._in_message else 0
         if not size:
-            return Piece(self._opcode, self._fin, b"")
+            return Piece(self._opcode, self._fin, b"", first & RSV1 != 0)
         self._missing = size
         return self._rest_of_frame()
+
+    def _check_size(self, size: int) -> None:
+        if self._compressed:
+            # There is input that inflates to nothing. But what does not lend itself to compression
+            # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
+            most = self.max_message * 9 // 8 + 64 * 2**10
+            if size > most:
+                raise message_too_big(f"{most:.0f} bytes, compressed")
+        elif size > self.max_message:
+            raise message_too_big(f"{self.max_message:.0f} bytes")
 
     def _rest_of_frame(self) -> Piece | Pause:
         if not self._buffer:
             return NEED_DATA
-        payload = bytes(self._buffer[: self._missing])
+        size = min(self._missing, _COMPRESSED_PIECE) if self._compressed else self._missing
+        payload = bytes(self._buffer[:size])
         del self._buffer[: len(payload)]
         if self._masked:
             turned = len(payload) % 4
@@ -143,6 +169,12 @@ class FrameReader:
                 self._key[turned:] + self._key[:turned],
             )
         self._missing -= len(payload)
-        piece = Piece(self._opcode, self._fin and not self._missing, payload)
+        first = self._opcode != Opcode.CONTINUATION
+        piece = Piece(
+            self._opcode,
+            self._fin and not self._missing,
+            payload,
+            first and self._compressed,
+        )
         self._opcode = 0  # the next one continues it
         return piece

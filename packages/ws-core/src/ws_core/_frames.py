@@ -10,6 +10,8 @@ from ._masking import apply_mask
 
 #: RFC 6455 section 5.5: the longest payload of a control frame, in bytes.
 CONTROL_PAYLOAD = 125
+#: The bit of a frame's first byte that says that a message is compressed (RFC 7692 section 6).
+RSV1 = 0x40
 
 
 class Opcode(enum.IntEnum):
@@ -30,23 +32,46 @@ class Piece(NamedTuple):
         opcode: What it is; CONTINUATION for every piece of a message but the first.
         fin: Whether it ends its message.
         payload: The unmasked bytes.
+        rsv1: Of the first piece: whether the message is compressed (RFC 7692 section 6).
     """
 
     opcode: int
     fin: bool
     payload: bytes
+    rsv1: bool = False
 
 
-def encode_frame(opcode: Opcode, payload: bytes, *, masked: bool) -> tuple[bytes, bytes]:
+def checked_payload(payload: bytes | bytearray | memoryview) -> bytes:
+    """What a caller wants a control frame to carry.
+
+    Raises:
+        TypeError: if it is not bytes-like.
+        ValueError: if it is longer than 125 bytes.
+    """
+    if not isinstance(payload, bytes | bytearray | memoryview):
+        raise TypeError(f"payload must be bytes, not {type(payload).__name__}")
+    payload = bytes(payload)
+    if len(payload) > CONTROL_PAYLOAD:
+        raise ValueError(
+            f"payload is {len(payload)} bytes long, and a control frame carries at most "
+            f"{CONTROL_PAYLOAD}"
+        )
+    return payload
+
+
+def encode_frame(
+    opcode: Opcode, payload: bytes, *, masked: bool, rsv1: bool = False
+) -> tuple[bytes, bytes]:
     """The header and the payload of a final frame as they go over the wire.
 
     Args:
         opcode: What the frame is.
         payload: The bytes to carry.
         masked: Whether to mask them, as clients must (RFC 6455 section 5.3), with a fresh key.
+        rsv1: Whether they are compressed (RFC 7692 section 6).
     """
     size = len(payload)
-    first, mask_bit = 0x80 | opcode, 0x80 if masked else 0
+    first, mask_bit = 0x80 | (RSV1 if rsv1 else 0) | opcode, 0x80 if masked else 0
     if size <= 125:
         header = bytes((first, mask_bit | size))
     elif size <= 0xFFFF:

@@ -16,12 +16,15 @@ from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, RejectData
 from wsproto.utilities import RemoteProtocolError
 
+from ._deflate import Deflate
 from ._errors import LocalProtocolError
 from ._events import NEED_DATA, HandshakeFailed, Pause, Requested
+from ._extensions import Extension, parse_extensions
 from ._head import HandshakeViolation, HeadReader, parse_fields
 from ._headers import ExtraHeaders, checked_headers, has_body, is_token, split_list, values_of
 from ._host import check_host_header
 from ._limits import Limits
+from ._negotiation import accept_offer
 from ._outgoing import Outgoing
 
 _ABSOLUTE_FORM = re.compile(r"(?:http|ws)s?://([^/?#]*)(.*)", re.IGNORECASE)
@@ -47,14 +50,21 @@ class ServerHandshake:
         limits: What is taken in at most.
         incoming: The bytes that came and were not taken yet: frames stay there.
         outgoing: Where the answer goes.
+        deflate: How to compress messages with clients that can; None for not at all.
     """
 
-    def __init__(self, limits: Limits, incoming: bytearray, outgoing: Outgoing) -> None:
+    def __init__(
+        self, limits: Limits, incoming: bytearray, outgoing: Outgoing, deflate: Deflate | None
+    ) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
         self._reader = HeadReader(incoming, limits)
         self._wsproto = WSConnection(ConnectionType.SERVER)
         self._request: Requested | None = None
+        self._offers: list[Extension | None] = []
+        self._wanted = deflate
+        #: What both sides agreed on, once the request was accepted.
+        self.deflate: Deflate | None = None
 
     def next_event(self, *, at_eof: bool) -> Requested | HandshakeFailed | Pause:
         """What the bytes that came mean, once, or NEED_DATA.
@@ -87,6 +97,10 @@ class ServerHandshake:
         if subprotocol is not None and subprotocol not in request.subprotocols:
             raise LocalProtocolError(f"the client did not offer subprotocol {subprotocol!r}")
         headers = checked_headers(extra_headers)
+        accepted = self._wanted and accept_offer(self._wanted, self._offers)
+        if accepted:
+            extension, self.deflate = accepted
+            headers.append((b"Sec-WebSocket-Extensions", extension))
         answer = AcceptConnection(subprotocol=subprotocol, extra_headers=headers)
         self._outgoing.append(self._wsproto.send(answer))
 
@@ -157,8 +171,8 @@ class ServerHandshake:
             _check_host(headers)
             _check_upgrade(headers)
             subprotocols = _subprotocols_of(headers)
-            for value in values_of(headers, b"sec-websocket-extensions"):
-                value.decode("ascii")
+            extensions = values_of(headers, b"sec-websocket-extensions")
+            self._offers = parse_extensions(value.decode("ascii") for value in extensions)
         except UnicodeDecodeError:
             raise HandshakeViolation("a handshake header is not ASCII") from None
         try:
