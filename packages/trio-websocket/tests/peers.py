@@ -35,6 +35,7 @@ from ws_core import (
     Closed,
     CloseReason,
     Connection,
+    Deflate,
     Event,
     Failed,
     Limits,
@@ -83,7 +84,13 @@ REQUEST = request()
 
 
 def frame(
-    opcode: int, payload: bytes = b"", *, to: Role, fin: bool = True, mask: bytes = MASK
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    to: Role,
+    fin: bool = True,
+    rsv1: bool = False,
+    mask: bytes = MASK,
 ) -> bytes:
     """A frame as the peer of `to` sends it."""
     size, masked = len(payload), to is Role.SERVER
@@ -93,7 +100,7 @@ def frame(
         length, extended = 126, size.to_bytes(2, "big")
     else:
         length, extended = 127, size.to_bytes(8, "big")
-    header = bytes((fin << 7 | opcode, masked << 7 | length)) + extended
+    header = bytes((fin << 7 | rsv1 << 6 | opcode, masked << 7 | length)) + extended
     if not masked:
         return header + payload
     key = mask * (size // 4 + 1)
@@ -139,9 +146,9 @@ def other(role: Role) -> Role:
 class Peer:
     """One end of a connection: raw bytes, and a core that is driven by hand."""
 
-    def __init__(self, stream: trio.abc.Stream, role: Role) -> None:
+    def __init__(self, stream: trio.abc.Stream, role: Role, deflate: Deflate | None = None) -> None:
         self.stream = stream
-        self.core = Connection(role, limits=Limits(message=math.inf))
+        self.core = Connection(role, limits=Limits(message=math.inf), deflate=deflate)
         self._sending = trio.StrictFIFOLock()
 
     async def open(self) -> None:
@@ -298,11 +305,11 @@ async def connected(
 ) -> AsyncIterator[tuple[WebSocketConnection, Peer]]:
     """A connection of ours, and the peer at the other end; both are dropped at the end.
 
-    An exception leaves the block as it is.
+    The peer compresses messages if ours does. An exception leaves the block as it is.
     """
     client_end, server_end = await make_pair()
     ours, theirs = (client_end, server_end) if role is Role.CLIENT else (server_end, client_end)
-    peer = Peer(theirs, other(role))
+    peer = Peer(theirs, other(role), Deflate() if settings.get("compression") else None)
     connection: list[WebSocketConnection] = []
     error: BaseException | None = None
     async with trio.open_nursery() as nursery:

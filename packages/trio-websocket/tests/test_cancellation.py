@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -35,7 +37,10 @@ LATE = pytest.mark.parametrize("late", [False, True])
 PAIRS = pytest.mark.parametrize(
     "made", [memory_pair, lockstep_pair, small_tcp_pair, tls_pair, tls_socket_pair]
 )
-BIG = bytes(range(256)) * 1200  # more than any buffer between the two holds
+COMPRESSIONS = pytest.mark.parametrize("compression", [None, "deflate"])
+# More than any buffer between the two holds, and nothing to compress.
+AFTER = "small" * 30
+BIG = random.Random(0).randbytes(300_000)
 
 
 class Listener:
@@ -76,8 +81,9 @@ class Listener:
 async def works(connection: WebSocketConnection, listener: Listener) -> None:
     """The connection is usable in all ways."""
     with trio.fail_after(5):
-        await connection.send_message("after")
-        await listener.wait_for("after")
+        # Long enough to be compressed, where that was agreed on, with what was said before.
+        await connection.send_message(AFTER)
+        await listener.wait_for(AFTER)
         await connection.ping(b"after")
         await listener.peer.send_frame(TEXT, b"to you")
         assert await connection.get_message() == "to you"
@@ -95,21 +101,26 @@ async def at_every_step(
     late: bool,
     check: Callable[[WebSocketConnection, Listener, bool], Awaitable[None]],
     listen_first: bool = True,
+    **settings: Any,
 ) -> None:
     """Cancel `operation` at its first step, its second, and so on; `check` looks at the result.
 
     Each time on a new connection. With `listen_first=False` the peer starts to read only
     afterwards, so that what is large is stuck on its way.
     """
+    stuck = 0.1 if settings.get("compression") else 0.02  # compressing takes its time
     for step in range(1, 200):
-        async with connected(role, made) as (connection, peer), trio.open_nursery() as nursery:
+        async with (
+            connected(role, made, **settings) as (connection, peer),
+            trio.open_nursery() as nursery,
+        ):
             listener = Listener(peer)
             if listen_first:
                 nursery.start_soon(listener.run)
             else:
                 await trio.testing.wait_all_tasks_blocked()
             fired, caught = False, True
-            with trio.move_on_after(5 if listen_first else 0.02):
+            with trio.move_on_after(5 if listen_first else stuck):
                 fired, caught = await cancelled_at(step, partial(operation, connection), late=late)
             if not listen_first:
                 nursery.start_soon(listener.run)
@@ -124,24 +135,28 @@ async def at_every_step(
 @BOTH
 @LATE
 @PAIRS
-@pytest.mark.parametrize("message", [BIG, "small"])
-async def test_sending(made: MakePair, role: Role, late: bool, message: str | bytes) -> None:
+@COMPRESSIONS
+@pytest.mark.parametrize("message", [BIG, "small" * 20])
+async def test_sending(
+    made: MakePair, role: Role, late: bool, message: str | bytes, compression: Any
+) -> None:
     async def send(connection: WebSocketConnection) -> None:
         await connection.send_message(message)
 
     async def check(connection: WebSocketConnection, listener: Listener, hit: bool) -> None:
         await works(connection, listener)
         # Whole or not at all, and once.
-        assert listener.messages in ([message, "after"], ["after"])
+        assert listener.messages in ([message, AFTER], [AFTER])
         if not hit:
             assert message in listener.messages
 
-    await at_every_step(role, made, send, late=late, check=check)
+    await at_every_step(role, made, send, late=late, check=check, compression=compression)
 
 
 @BOTH
 @PAIRS
-async def test_sending_what_is_stuck(made: MakePair, role: Role) -> None:
+@COMPRESSIONS
+async def test_sending_what_is_stuck(made: MakePair, role: Role, compression: Any) -> None:
     """The first bytes are out when it is cancelled: the rest follows before anything else."""
 
     async def send(connection: WebSocketConnection) -> None:
@@ -149,22 +164,28 @@ async def test_sending_what_is_stuck(made: MakePair, role: Role) -> None:
 
     async def check(connection: WebSocketConnection, listener: Listener, hit: bool) -> None:
         await works(connection, listener)
-        assert listener.messages in ([BIG, "after"], ["after"])
+        assert listener.messages in ([BIG, AFTER], [AFTER])
 
-    await at_every_step(role, made, send, late=False, check=check, listen_first=False)
+    await at_every_step(
+        role, made, send, late=False, check=check, listen_first=False, compression=compression
+    )
 
 
 @BOTH
+@COMPRESSIONS
 @pytest.mark.parametrize("made", [lockstep_pair, small_tcp_pair, tls_socket_pair])
 async def test_cancelled_while_waiting_for_its_turn_it_has_said_nothing(
-    made: MakePair, role: Role
+    made: MakePair, role: Role, compression: Any
 ) -> None:
-    async with connected(role, made) as (connection, peer), trio.open_nursery() as nursery:
+    async with (
+        connected(role, made, compression=compression) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
         nursery.start_soon(connection.send_message, BIG * 20)
         await trio.testing.wait_all_tasks_blocked(0.001)
         for number in range(5):
             with trio.move_on_after(0.001) as scope:
-                await connection.send_message(f"never {number}")
+                await connection.send_message(f"never {number}" * 20)
             assert scope.cancelled_caught
             with trio.move_on_after(0.001) as scope:
                 await connection.ping(b"never")
@@ -172,7 +193,7 @@ async def test_cancelled_while_waiting_for_its_turn_it_has_said_nothing(
         listener = Listener(peer)
         nursery.start_soon(listener.run)
         await works(connection, listener)
-        assert listener.messages == [BIG * 20, "after"]
+        assert listener.messages == [BIG * 20, AFTER]
         nursery.cancel_scope.cancel()
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from trio_websocket import Limits
+from trio_websocket import Deflate, Limits
 from trio_websocket._settings import Settings
+from ws_core import Role
 
 GOOD: dict[str, Any] = {
     "message_queue_size": 1,
@@ -18,49 +19,57 @@ GOOD: dict[str, Any] = {
     "connect_timeout": 60,
     "disconnect_timeout": 10,
     "write_timeout": 30,
+    "compression": None,
 }
+NUMBERS = sorted(GOOD.keys() - {"limits", "max_message_size", "compression"})
+
+
+def settings_of(role: Any = Role.SERVER, **changes: Any) -> Settings:
+    """The settings that come of good arguments but for the changed ones."""
+    return Settings.of(role, **{**GOOD, **changes})
 
 
 def test_defaults() -> None:
-    settings = Settings.of(**GOOD)
+    settings = settings_of()
     assert settings.limits == Limits()
     assert settings.read_size == 131_000
     assert settings.message_queue_size == 1
     assert settings.connect_timeout == 60
     assert settings.disconnect_timeout == 10
     assert settings.write_timeout == 30
+    assert settings.deflate is None
 
 
 def test_max_message_size_is_a_limit() -> None:
-    assert Settings.of(**{**GOOD, "max_message_size": 5}).limits == Limits(message=5)
-    assert Settings.of(**{**GOOD, "max_message_size": math.inf}).limits.message == math.inf
-    assert Settings.of(**{**GOOD, "max_message_size": 0}).limits.message == 0
+    assert settings_of(max_message_size=5).limits == Limits(message=5)
+    assert settings_of(max_message_size=math.inf).limits.message == math.inf
+    assert settings_of(max_message_size=0).limits.message == 0
 
 
 def test_limits_replace_max_message_size() -> None:
     limits = Limits(message=7, head=1000)
-    assert Settings.of(**{**GOOD, "limits": limits}).limits is limits
+    assert settings_of(limits=limits).limits is limits
     with pytest.raises(ValueError, match="max_message_size or limits"):
-        Settings.of(**{**GOOD, "limits": limits, "max_message_size": 7})
+        settings_of(limits=limits, max_message_size=7)
 
 
 def test_receive_buffer_size() -> None:
-    assert Settings.of(**{**GOOD, "receive_buffer_size": 4096}).read_size == 4096
-    assert Settings.of(**{**GOOD, "receive_buffer_size": 1}).read_size == 1
+    assert settings_of(receive_buffer_size=4096).read_size == 4096
+    assert settings_of(receive_buffer_size=1).read_size == 1
 
 
 @pytest.mark.parametrize("value", ["1", b"1", [1], object()])
-@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"limits", "max_message_size"}))
+@pytest.mark.parametrize("name", NUMBERS)
 def test_what_is_no_number(name: str, value: Any) -> None:
     with pytest.raises(TypeError, match=f"{name} must be a number, not "):
-        Settings.of(**{**GOOD, name: value})
+        settings_of(**{name: value})
 
 
 @pytest.mark.parametrize("value", [-1, -0.001, -math.inf, math.nan])
-@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"limits", "max_message_size"}))
+@pytest.mark.parametrize("name", NUMBERS)
 def test_what_is_too_small(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least "):
-        Settings.of(**{**GOOD, name: value})
+        settings_of(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -68,10 +77,38 @@ def test_what_is_too_small(name: str, value: Any) -> None:
 )
 @pytest.mark.parametrize("value", [0, 0.5, 1, math.inf])
 def test_what_is_allowed(name: str, value: float) -> None:
-    assert getattr(Settings.of(**{**GOOD, name: value}), name) == value
+    assert getattr(settings_of(**{name: value}), name) == value
 
 
 @pytest.mark.parametrize("value", [131_001, 2**40, math.inf])
 def test_receive_buffer_size_is_an_upper_bound(value: Any) -> None:
     # Each read takes memory for as much as it asks for.
-    assert Settings.of(**{**GOOD, "receive_buffer_size": value}).read_size == 131_000
+    assert settings_of(receive_buffer_size=value).read_size == 131_000
+
+
+@pytest.mark.parametrize("role", Role)
+def test_compression(role: Role) -> None:
+    assert settings_of(role, compression="deflate").deflate == Deflate()
+    deflate = Deflate(level=9)
+    assert settings_of(role, compression=deflate).deflate is deflate
+    assert settings_of(role, compression=deflate).new_core().role is role
+
+
+def test_what_is_no_compression() -> None:
+    with pytest.raises(
+        ValueError, match="compression must be \"deflate\", Deflate or None, not 'x'"
+    ):
+        settings_of(compression="x")
+    for wrong in (True, 5, b"deflate", Deflate):
+        with pytest.raises(TypeError, match='compression must be "deflate", Deflate or None'):
+            settings_of(compression=wrong)
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [(Role.CLIENT, "client_max_window_bits"), (Role.SERVER, "server_max_window_bits")],
+)
+def test_compression_that_a_role_can_not_do(role: Role, name: str) -> None:
+    bits: dict[str, Any] = {name: 8}
+    with pytest.raises(ValueError, match=rf"a {role.value}'s Deflate\.{name} must be 9 to 15"):
+        settings_of(role, compression=Deflate(**bits))

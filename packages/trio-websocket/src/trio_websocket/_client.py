@@ -12,7 +12,6 @@ import outcome
 import trio
 
 from ws_core import (
-    Connection,
     ExtraHeaders,
     HandshakeError,
     Limits,
@@ -33,6 +32,7 @@ from ._settings import (
     MAX_MESSAGE_SIZE,
     MESSAGE_QUEUE_SIZE,
     WRITE_TIMEOUT,
+    Compression,
     Settings,
 )
 from ._unwrap import raise_one
@@ -54,6 +54,7 @@ async def open_websocket(
     disconnect_timeout: float = DISCONN_TIMEOUT,
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
 ) -> AsyncIterator[WebSocketConnection]:
     """Connect to a server; the connection is closed when the block is left.
 
@@ -75,6 +76,8 @@ async def open_websocket(
         disconnect_timeout: Seconds for the whole of the closing.
         limits: All limits, in place of `max_message_size`.
         write_timeout: Seconds that a write may be without any progress.
+        compression: "deflate", or a `Deflate` that says how, to compress messages if the server
+            can; None for not at all.
 
     Raises:
         ConnectionTimeout: if the connection was not open in time.
@@ -100,6 +103,7 @@ async def open_websocket(
         disconnect_timeout=disconnect_timeout,
         limits=limits,
         write_timeout=write_timeout,
+        compression=compression,
     )
     # Nothing is raised inside the nursery, which would wrap it in a group.
     try:
@@ -142,6 +146,7 @@ async def connect_websocket(
     disconnect_timeout: float = DISCONN_TIMEOUT,
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
 ) -> WebSocketConnection:
     """Connect to a server; the caller closes the connection.
 
@@ -158,6 +163,7 @@ async def connect_websocket(
         TypeError, ValueError: for arguments that can't be used, before anything is sent.
     """
     settings = Settings.of(
+        Role.CLIENT,
         message_queue_size=message_queue_size,
         max_message_size=max_message_size,
         receive_buffer_size=receive_buffer_size,
@@ -165,11 +171,12 @@ async def connect_websocket(
         connect_timeout=connect_timeout,
         disconnect_timeout=disconnect_timeout,
         write_timeout=write_timeout,
+        compression=compression,
     )
     context = ssl_context_for(use_ssl)
     host, port = normalize_host(host), checked_port(port)
     resource = normalize_resource(resource)
-    core = Connection(Role.CLIENT, limits=settings.limits)
+    core = settings.new_core()
     core.request(
         host_header(host, port, secure=context is not None),
         resource,
@@ -197,6 +204,7 @@ def open_websocket_url(
     receive_buffer_size: int | None = None,
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
 ) -> AbstractAsyncContextManager[WebSocketConnection]:
     """Connect to a URL; the connection is closed when the block is left.
 
@@ -227,6 +235,7 @@ def open_websocket_url(
         disconnect_timeout=disconnect_timeout,
         limits=limits,
         write_timeout=write_timeout,
+        compression=compression,
     )
 
 
@@ -244,6 +253,7 @@ async def connect_websocket_url(
     disconnect_timeout: float = DISCONN_TIMEOUT,
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
 ) -> WebSocketConnection:
     """Connect to a URL; the caller closes the connection.
 
@@ -270,6 +280,7 @@ async def connect_websocket_url(
         disconnect_timeout=disconnect_timeout,
         limits=limits,
         write_timeout=write_timeout,
+        compression=compression,
     )
 
 
@@ -288,6 +299,7 @@ async def wrap_client_stream(
     disconnect_timeout: float = DISCONN_TIMEOUT,
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
 ) -> WebSocketConnection:
     """Talk WebSocket as a client over a stream that the caller has.
 
@@ -306,6 +318,7 @@ async def wrap_client_stream(
         TypeError, ValueError: for arguments that can't be used, before anything is sent.
     """
     settings = Settings.of(
+        Role.CLIENT,
         message_queue_size=message_queue_size,
         max_message_size=max_message_size,
         receive_buffer_size=receive_buffer_size,
@@ -313,9 +326,10 @@ async def wrap_client_stream(
         connect_timeout=connect_timeout,
         disconnect_timeout=disconnect_timeout,
         write_timeout=write_timeout,
+        compression=compression,
     )
     resource = normalize_resource(resource)
-    core = Connection(Role.CLIENT, limits=settings.limits)
+    core = settings.new_core()
     core.request(host, resource, subprotocols=subprotocols, extra_headers=extra_headers)
 
     async def connect() -> WebSocketConnection:

@@ -148,18 +148,25 @@ class WebSocketConnection(trio.abc.AsyncResource):
         except trio.EndOfChannel:
             self._raise_closed()
 
-    async def send_message(self, message: str | bytes | bytearray | memoryview) -> None:
+    async def send_message(
+        self, message: str | bytes | bytearray | memoryview, *, compress: bool | None = None
+    ) -> None:
         """Send a text message (``str``) or a binary one, and wait until it was written.
 
         A call that is cancelled before its turn came has sent nothing; after that the message is
         still sent whole.
+
+        Args:
+            message: What to send.
+            compress: Where both sides agreed to compress messages, whether to compress this one;
+                None leaves it to `Deflate.threshold`.
 
         Raises:
             ConnectionClosed: if the connection is closed, or ends before the message was written.
             ValueError: if the message is neither ``str`` nor bytes-like.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._say(self._core.send_message, message)
+        await self._say(self._core.send_message, message, compress)
 
     def __aiter__(self) -> WebSocketConnection:
         return self

@@ -15,7 +15,6 @@ from ws_core import (
     HandshakeFailed,
     Rejected,
     Requested,
-    Role,
 )
 
 from ._connection import WebSocketConnection
@@ -93,7 +92,7 @@ async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
         ConnectionTimeout: if it was not complete in time.
         HandshakeError: if it is none that can be accepted, or the stream fails.
     """
-    core = Connection(Role.SERVER, limits=settings.limits)
+    core = settings.new_core()
     transport = transport_for(stream, settings.read_size)
     event = None
     async with closed_on_error(stream):

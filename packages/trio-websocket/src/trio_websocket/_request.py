@@ -8,6 +8,7 @@ from ws_core import (
     CloseCode,
     ExtraHeaders,
     Limits,
+    Role,
     State,
 )
 
@@ -20,6 +21,7 @@ from ._settings import (
     MESSAGE_QUEUE_SIZE,
     SERVER_CONN_TIMEOUT,
     WRITE_TIMEOUT,
+    Compression,
     Settings,
 )
 
@@ -170,6 +172,7 @@ async def wrap_server_stream(
     connect_timeout: float = SERVER_CONN_TIMEOUT,
     disconnect_timeout: float = DISCONN_TIMEOUT,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
 ) -> WebSocketRequest:
     """Read a client's request from a stream that the caller has.
 
@@ -186,6 +189,7 @@ async def wrap_server_stream(
         HandshakeError: if it is none that can be accepted, or the stream fails.
     """
     settings = Settings.of(
+        Role.SERVER,
         message_queue_size=message_queue_size,
         max_message_size=max_message_size,
         receive_buffer_size=receive_buffer_size,
@@ -193,5 +197,6 @@ async def wrap_server_stream(
         connect_timeout=connect_timeout,
         disconnect_timeout=disconnect_timeout,
         write_timeout=write_timeout,
+        compression=compression,
     )
     return WebSocketRequest(await read_request(stream, settings), nursery, settings)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import trio
 
-from ws_core import HandshakeError, Limits
+from ws_core import HandshakeError, Limits, Role
 
 from ._endpoint import Address, Endpoint, listener_address
 from ._opening import read_request
@@ -22,6 +22,7 @@ from ._settings import (
     MESSAGE_QUEUE_SIZE,
     SERVER_CONN_TIMEOUT,
     WRITE_TIMEOUT,
+    Compression,
     Settings,
 )
 from ._streams import close_now, tune
@@ -51,6 +52,7 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
     disconnect_timeout: float = DISCONN_TIMEOUT,
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
+    compression: Compression = None,
     on_handler_error: ErrorHandler | None = None,
     task_status: trio.TaskStatus[WebSocketServer] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
@@ -76,6 +78,8 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
         disconnect_timeout: Seconds for the whole of a closing.
         limits: All limits, in place of `max_message_size`.
         write_timeout: Seconds that a write may be without any progress.
+        compression: "deflate", or a `Deflate` that says how, to compress messages with clients that
+            can; None for not at all.
         on_handler_error: Called with the exception of a failed handler and its request; then the
             server goes on. `log_handler_error` serves well.
         task_status: For `trio.Nursery.start`.
@@ -105,6 +109,7 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
             disconnect_timeout=disconnect_timeout,
             limits=limits,
             write_timeout=write_timeout,
+            compression=compression,
             on_handler_error=on_handler_error,
         )
     except (TypeError, ValueError):
@@ -140,6 +145,7 @@ class WebSocketServer:
         disconnect_timeout: float = DISCONN_TIMEOUT,
         limits: Limits | None = None,
         write_timeout: float = WRITE_TIMEOUT,
+        compression: Compression = None,
         on_handler_error: ErrorHandler | None = None,
     ) -> None:
         self._handler = handler
@@ -149,6 +155,7 @@ class WebSocketServer:
         self._handler_nursery = handler_nursery
         self._on_handler_error = _checked_error_handler(on_handler_error)
         self._settings = Settings.of(
+            Role.SERVER,
             message_queue_size=message_queue_size,
             max_message_size=max_message_size,
             receive_buffer_size=receive_buffer_size,
@@ -156,6 +163,7 @@ class WebSocketServer:
             connect_timeout=connect_timeout,
             disconnect_timeout=disconnect_timeout,
             write_timeout=write_timeout,
+            compression=compression,
         )
 
     @property

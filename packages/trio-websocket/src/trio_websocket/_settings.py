@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from ws_core import Limits
+from ws_core import Connection, Deflate, Limits, Role
+
+#: How messages are to be compressed.
+Compression: TypeAlias = Literal["deflate"] | Deflate | None
 
 # Seconds. A client waits for a server that may be busy, a server for a request that is due now.
 CONN_TIMEOUT = 60
@@ -22,8 +26,10 @@ READ_SIZE = 131_000
 class Settings:
     """The arguments that every connection takes, checked."""
 
+    role: Role
     message_queue_size: float
     limits: Limits
+    deflate: Deflate | None
     read_size: int
     connect_timeout: float
     disconnect_timeout: float
@@ -32,6 +38,7 @@ class Settings:
     @classmethod
     def of(
         cls,
+        role: Role,
         *,
         message_queue_size: float,
         max_message_size: float,
@@ -40,12 +47,14 @@ class Settings:
         connect_timeout: float,
         disconnect_timeout: float,
         write_timeout: float,
+        compression: Compression,
     ) -> Settings:
         """Check the arguments as callers give them.
 
         Raises:
-            TypeError: if one is no number.
-            ValueError: if one is negative, or `max_message_size` and `limits` are both given.
+            TypeError: if one is of the wrong type.
+            ValueError: if one is negative, `max_message_size` and `limits` are both given, or
+                `compression` is unknown or wants what this role can't do.
         """
         if limits is None:
             limits = Limits(message=max_message_size)
@@ -56,14 +65,34 @@ class Settings:
         if receive_buffer_size is None:
             receive_buffer_size = READ_SIZE
         read_size = min(READ_SIZE, _at_least(1, "receive_buffer_size", receive_buffer_size))
-        return cls(
+        settings = cls(
+            role=role,
             message_queue_size=_at_least(0, "message_queue_size", message_queue_size),
             limits=limits,
+            deflate=_deflate(compression),
             read_size=int(read_size),
             connect_timeout=_at_least(0, "connect_timeout", connect_timeout),
             disconnect_timeout=_at_least(0, "disconnect_timeout", disconnect_timeout),
             write_timeout=_at_least(0, "write_timeout", write_timeout),
         )
+        settings.new_core()  # what it refuses is refused before there is a connection
+        return settings
+
+    def new_core(self) -> Connection:
+        """The protocol's side of a new connection."""
+        return Connection(self.role, limits=self.limits, deflate=self.deflate)
+
+
+def _deflate(compression: Compression) -> Deflate | None:
+    if compression is None or isinstance(compression, Deflate):
+        return compression
+    if not isinstance(compression, str):
+        raise TypeError(
+            f'compression must be "deflate", Deflate or None, not {type(compression).__name__}'
+        )
+    if compression != "deflate":
+        raise ValueError(f'compression must be "deflate", Deflate or None, not {compression!r}')
+    return Deflate()
 
 
 def _at_least(least: float, name: str, value: float) -> float:
