@@ -12,12 +12,14 @@ import wsproto.connection
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from wsproto import events as theirs
+from wsproto.extensions import PerMessageDeflate
 
 from ws_core import (
     Accepted,
     Closed,
     CloseReason,
     Connection,
+    Deflate,
     Failed,
     Pinged,
     Ponged,
@@ -261,3 +263,55 @@ def test_rejections_are_understood() -> None:
     assert rejection.status_code == 403
     assert body == theirs.RejectData(data=b"no", body_finished=False)
     assert end == theirs.RejectData(data=b"", body_finished=True)
+
+
+# Compression.
+
+
+def agreed_pair(role: Role, deflate: Deflate) -> tuple[Connection, wsproto.WSConnection]:
+    """Our end in `role`, and wsproto's, with permessage-deflate as they agree on it."""
+    ours = Connection(role, deflate=deflate)
+    bits = deflate.server_max_window_bits, deflate.client_max_window_bits
+    extension = PerMessageDeflate(server_max_window_bits=bits[0], client_max_window_bits=bits[1])
+    if role is Role.CLIENT:
+        wsprotos = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        ours.request("example.com")
+        wsprotos.receive_data(said(ours))
+        assert len(list(wsprotos.events())) == 1
+        accept = theirs.AcceptConnection(extensions=[extension])
+        assert hear(ours, wsprotos.send(accept)) == [Accepted(None, ())]
+    else:
+        wsprotos = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
+        asked = theirs.Request(host="example.com", target="/", extensions=[extension])
+        assert len(hear(ours, wsprotos.send(asked))) == 1
+        ours.accept()
+        wsprotos.receive_data(said(ours))
+        assert len(list(wsprotos.events())) == 1
+    assert ours.deflate is not None
+    assert extension.enabled()
+    return ours, wsprotos
+
+
+@given(
+    roles,
+    st.integers(9, 15),
+    st.integers(9, 15),
+    st.lists(st.lists(st.text(max_size=200), min_size=1, max_size=4), max_size=8),
+)
+def test_compressed_messages_mean_the_same_to_wsproto(
+    role: Role, server_bits: int, client_bits: int, conversation: list[list[str]]
+) -> None:
+    deflate = Deflate(
+        server_max_window_bits=server_bits, client_max_window_bits=client_bits, threshold=0
+    )
+    ours, wsprotos = agreed_pair(role, deflate)
+    for parts in conversation:
+        message = "".join(parts)
+        for i, part in enumerate(parts):
+            last = i == len(parts) - 1
+            ours.receive_data(wsprotos.send(theirs.Message(part, message_finished=last)))
+        assert events(ours) == [message]
+        ours.send_message(message)
+        wsprotos.receive_data(said(ours))
+        found = [e.data for e in wsprotos.events() if isinstance(e, theirs.TextMessage)]
+        assert "".join(found) == message
