@@ -22,7 +22,7 @@ from trio_websocket import (
     open_websocket_url,
     wrap_client_stream,
 )
-from ws_core import Role
+from ws_core import Ponged, Role
 
 from .helpers import HOST, connect_pair, echo, start_memory_server, start_server, url_of
 from .peers import (
@@ -210,6 +210,17 @@ async def test_what_is_no_compression_is_refused_before_anything_happens(wrong: 
             await start_server(nursery, compression=wrong)
 
 
+async def test_what_zlib_can_not_do_is_refused_before_anything_happens() -> None:
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(ValueError, match="a client's Deflate"):
+            async with open_websocket(
+                HOST, 9, "/", use_ssl=False, compression=Deflate(client_max_window_bits=8)
+            ):
+                pass
+        with pytest.raises(ValueError, match="a server's Deflate"):
+            await start_server(nursery, compression=Deflate(server_max_window_bits=8))
+
+
 async def test_a_server_that_does_not_keep_to_the_offer() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
 
@@ -243,13 +254,28 @@ async def test_a_slow_reader_holds_a_message_back_that_is_half_inflated() -> Non
     """Pings behind it wait, as the order on the wire demands, and nothing is lost."""
     async with connected(Role.SERVER, compression="deflate") as (connection, peer):
         await peer.say("send_message", "first")
+        await peer.say("send_message", "second")
         await peer.say("send_message", bytes(500_000))
         await peer.say("ping", b"behind")
         await peer.say("send_message", "last")
         await trio.testing.wait_all_tasks_blocked()
-        assert await connection.get_message() == "first"
-        assert await connection.get_message() == bytes(500_000)
-        assert await connection.get_message() == "last"
+        heard: list[object] = []
+
+        async def listen() -> None:
+            while True:
+                heard.append(await peer.hear())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen)
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard == []
+            assert await connection.get_message() == "first"
+            assert await connection.get_message() == "second"
+            assert await connection.get_message() == bytes(500_000)
+            assert await connection.get_message() == "last"
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard == [Ponged(b"behind", (b"behind",))]
+            nursery.cancel_scope.cancel()
 
 
 async def test_many_senders_share_one_window() -> None:

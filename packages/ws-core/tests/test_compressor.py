@@ -29,7 +29,7 @@ def frame_of(data: bytes) -> tuple[int, bytes]:
 
 def sent(end: Connection, message: str | bytes, compress: bool | None = None) -> tuple[int, bytes]:
     """The frame in which `end` sends a message."""
-    end.send_message(message, compress)
+    end.send_message(message, compress=compress)
     return frame_of(said(end))
 
 

@@ -68,7 +68,13 @@ def test_an_unclosed_quoted_string_goes_to_the_end_of_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", ['"' + r"\"" * 8000, "a; p=" + '"' * 16001, "a" + " " * 16000 + ";", ";" * 16000]
+    "hostile", ['"' + r"\"" * 2000, "a; p=" + '"' * 4001, "a" + " " * 4000 + ";", ";" * 4000]
 )
 def test_hostile_lines_are_garbled(hostile: str) -> None:
     assert set(parse_extensions([hostile])) == {None}
+
+
+def test_nobody_means_more_than_4_kib() -> None:
+    assert len(parse_extensions(["a," * 1024, "b," * 1024])) == 2048
+    assert parse_extensions(["a," * 1024, "b," * 1024, "c"]) == [None]
+    assert parse_extensions(["a" * 4097]) == [None]

@@ -24,6 +24,8 @@ from ws_core import (
     Pinged,
     Role,
 )
+from ws_core._frame_reader import FrameReader
+from ws_core._frames import Piece
 
 from .two_ends import (
     BINARY,
@@ -31,9 +33,12 @@ from .two_ends import (
     CONTINUATION,
     PING,
     PONG,
+    REQUEST_HEADERS,
     TEXT,
+    close_frame,
     failure,
     frame,
+    head,
     hear,
     hear_bytewise,
     open_end,
@@ -49,6 +54,7 @@ HELLO_STORED = bytes.fromhex("00 05 00 fa ff 48 65 6c 6c 6f 00")
 HELLO_FINAL = bytes.fromhex("f3 48 cd c9 c9 07 00 00")
 HELLO_IN_TWO_BLOCKS = bytes.fromhex("f2 48 05 00 00 00 ff ff ca c9 c9 07 00")
 EMPTY_FINAL = b"\x03\x00"
+NOT_DEFLATE = "invalid compressed data"
 
 
 def end_of(role: Role = Role.SERVER, *, limit: float = 2**20) -> Connection:
@@ -194,12 +200,27 @@ def test_the_other_reserved_bits_stay_reserved(bits: int) -> None:
 
 @pytest.mark.parametrize("bad", [b"\xff" * 10, b"\x07", HELLO_AGAIN, b"\x00\x01\x02\x03\x04"])
 def test_what_is_not_deflate_fails(bad: bytes) -> None:
-    assert hear(end_of(), compressed(bad)) == [Failed(CloseReason(1007, "invalid compressed data"))]
+    assert hear(end_of(), compressed(bad)) == [Failed(CloseReason(1007, NOT_DEFLATE))]
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_what_stops_short_fails(final: bool) -> None:
+    message = b"".join(b"%d bottles of beer on the wall\n" % number for number in range(99))
+    payload = deflate(message, final=final)
+    ends = {len(payload), len(payload) - final}  # nothing needs to stand behind a final block
+    for size in range(1, len(payload) + 1):
+        expected = [message] if size in ends else [Failed(CloseReason(1007, NOT_DEFLATE))]
+        assert hear(end_of(), compressed(payload[:size])) == expected
+
+
+def test_a_message_that_still_has_its_tail_fails() -> None:
+    """RFC 7692 section 7.2.1: the sender takes it off."""
+    assert failure(hear(end_of(), compressed(HELLO + b"\x00" + TAIL))) == 1007
 
 
 def test_messages_ahead_of_what_is_bad_are_delivered() -> None:
     found = hear(end_of(), compressed(HELLO) + compressed(b"\xff"))
-    assert found == [b"Hello", Failed(CloseReason(1007, "invalid compressed data"))]
+    assert found == [b"Hello", Failed(CloseReason(1007, NOT_DEFLATE))]
 
 
 def test_text_is_checked_as_it_arrives() -> None:
@@ -260,7 +281,7 @@ def test_final_blocks_without_context_takeover() -> None:
 
 
 def test_final_blocks_that_fall_on_the_end_of_a_step() -> None:
-    """A step is 16 KiB: the stream ends with the last byte of one."""
+    """A step is 8 KiB: the stream ends with the last byte of one."""
     message = bytes(range(256)) * 64
     server = end_of()
     for _ in range(2):
@@ -280,6 +301,27 @@ def test_streams_can_not_end_more_often_than_makes_sense() -> None:
     assert len(per_64) == 64
     assert hear(end_of(), compressed(per_64 * 100 + EMPTY_FINAL)) == [b"x" * 4200]
     assert hear(end_of(), compressed(per_64 * 100 + EMPTY_FINAL * 2)) == [too_many]
+
+
+def test_the_count_of_final_blocks_does_not_depend_on_cuts() -> None:
+    stored = b"\x00\xc8\x00\x37\xff" + bytes(200)
+    for payload, ok in (
+        (EMPTY_FINAL * 2 + stored + b"\x00", False),
+        (stored + EMPTY_FINAL * 4 + stored + b"\x00", True),
+        (stored + EMPTY_FINAL * 5 + stored + b"\x00", False),
+    ):
+        for cut in range(len(payload)):
+            frames = in_frames([payload[:cut], payload[cut:]])
+            (found,) = hear(end_of(), b"".join(frames))
+            assert isinstance(found, bytes) is ok
+        (found,) = hear_bytewise(end_of(), compressed(payload))
+        assert isinstance(found, bytes) is ok
+
+
+def test_what_one_message_has_not_used_is_not_left_to_the_next() -> None:
+    server = end_of()
+    assert hear(server, compressed(deflate(bytes(i % 251 for i in range(100_000))))) != []
+    assert failure(hear(server, compressed(EMPTY_FINAL * 20))) == 1008
 
 
 def test_the_count_of_final_blocks_starts_again_with_each_message() -> None:
@@ -362,23 +404,46 @@ def failure_and_peak(end: Connection, data: bytes) -> tuple[Event, int]:
     raise AssertionError("nothing happened")
 
 
-@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def emojis(size: int) -> bytes:
+    """Text in which one character of many takes four times the room in memory."""
+    text = ("😀" + "a" * 16_380).encode()
+    compressor = zlib.compressobj(wbits=-12)
+    data = compressor.compress(text * (size // len(text)))
+    return (data + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(TAIL)
+
+
+BOMBS = pytest.mark.parametrize(
+    ("opcode", "bomb"),
+    [(BINARY, zeros(600 * 2**20)), (TEXT, zeros(600 * 2**20)), (TEXT, emojis(2**24))],
+    ids=["binary", "text", "emojis"],
+)
+
+
+@BOMBS
+@pytest.mark.parametrize("bits", [12, 15])
 @pytest.mark.parametrize("limit", [2**10, 2**16, 2**20])
-def test_a_bomb_takes_no_more_than_the_limit_and_64_kib(opcode: int, limit: int) -> None:
-    bomb = compressed(zeros(600 * 2**20), opcode=opcode)
-    event, peak = failure_and_peak(end_of(limit=limit), bomb)
+def test_a_bomb_takes_no_more_than_the_limit_and_64_kib(
+    opcode: int, bomb: bytes, bits: int, limit: int
+) -> None:
+    server = open_end(Role.SERVER, Limits(message=limit), Deflate(client_max_window_bits=bits))
+    event, peak = failure_and_peak(server, compressed(bomb, opcode=opcode))
     assert isinstance(event, Failed)
     assert event.reason.code == 1009
     assert peak <= limit + 64 * 2**10
 
 
-@pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_neither_does_one_with_the_largest_window_once_that_is_there(opcode: int) -> None:
-    server = open_end(Role.SERVER, Limits(message=2**20), Deflate(client_max_window_bits=15))
-    hear(server, compressed(deflate(bytes(2**16))))
-    event, peak = failure_and_peak(server, compressed(zeros(600 * 2**20), opcode=opcode))
-    assert isinstance(event, Failed)
-    assert peak <= 2**20 + 64 * 2**10
+@pytest.mark.parametrize("size", [1, 8191, 8192, 8193, 131_000])
+def test_what_is_compressed_is_taken_in_small_pieces(size: int) -> None:
+    """Each byte may become a thousand."""
+    incoming = bytearray(compressed(bytes(size)))
+    reader = FrameReader(incoming, masked=True, max_message=math.inf)
+    reader.allow_compressed()
+    sizes: list[int] = []
+    while isinstance(piece := reader.next_piece(), Piece):
+        assert piece.rsv1 is (not sizes)
+        sizes.append(len(piece.payload))
+    assert sum(sizes) == size
+    assert max(sizes) <= 8192
 
 
 def test_a_bomb_in_the_second_fragment() -> None:
@@ -395,9 +460,9 @@ def test_a_bomb_in_the_second_fragment() -> None:
 def test_a_small_piece_that_grows_lets_the_caller_take_a_breath() -> None:
     server = end_of()
     server.receive_data(compressed(zeros(100_000)) + frame(PING, to=Role.SERVER))
-    found = [server.next_event() for _ in range(7)]
-    assert found[:6] == [PIECE] * 6
-    assert found[6] == bytes(100_000)
+    found = [server.next_event() for _ in range(13)]
+    assert found[:12] == [PIECE] * 12
+    assert found[12] == bytes(100_000)
     assert server.next_event() == Pinged(b"")
     assert server.next_event() is NEED_DATA
 
@@ -408,7 +473,7 @@ def test_a_message_half_inflated_is_held_back() -> None:
     assert server.next_event(pings_only=True) is HELD_BACK
     assert server.next_event() is PIECE
     assert server.next_event(pings_only=True) is HELD_BACK
-    assert [server.next_event() for _ in range(6)][-1] == bytes(100_000)
+    assert [server.next_event() for _ in range(12)][-1] == bytes(100_000)
     assert server.next_event(pings_only=True) == Pinged(b"")
 
 
@@ -442,6 +507,45 @@ def test_memory_is_taken_with_the_first_compressed_message() -> None:
     message = bytes(i * i * 31 % 251 for i in range(10 * 2**10))
     more = kept_by(Deflate(), message) - kept_by(None, message)
     assert 30_000 < more <= 40 * 2**10
+
+
+@pytest.mark.parametrize(("size", "most"), [(10, 44), (300, 66)])
+def test_a_client_that_can_not_be_asked_for_a_small_window_costs_more(size: int, most: int) -> None:
+    """Its own is 32 KiB, and as much of it is kept as there is."""
+    message = bytes(i * i * 31 % 251 for i in range(size * 2**10))
+    payload = deflate(message)
+    tracemalloc.start()
+    try:
+        server = Connection(Role.SERVER, deflate=Deflate())
+        offer = b"Sec-WebSocket-Extensions: permessage-deflate"
+        hear(server, head(b"GET / HTTP/1.1", REQUEST_HEADERS, offer))
+        server.accept()
+        said(server)
+        assert server.deflate == Deflate(server_max_window_bits=12, client_max_window_bits=15)
+        before = tracemalloc.get_traced_memory()[0]
+        hear(server, compressed(payload))
+        server.send_message(message)
+        said(server)
+        assert most - 6 < (tracemalloc.get_traced_memory()[0] - before) / 2**10 < most
+    finally:
+        tracemalloc.stop()
+
+
+def test_nothing_is_left_when_the_connection_is_over() -> None:
+    kept = []
+    for deflate_ in (None, Deflate(client_max_window_bits=15)):
+        server = open_end(Role.SERVER, deflate=deflate_)
+        tracemalloc.start()
+        try:
+            if deflate_:
+                hear(server, compressed(deflate(bytes(100_000))))
+                server.send_message("x" * 10_000)
+            hear(server, close_frame(1000, to=Role.SERVER))
+            said(server)
+            kept.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert kept[1] - kept[0] < 2000
 
 
 def test_no_message_is_kept() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVarTuple
 
 import trio
@@ -166,7 +167,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
             ValueError: if the message is neither ``str`` nor bytes-like.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._say(self._core.send_message, message, compress)
+        await self._say(partial(self._core.send_message, message, compress=compress))
 
     def __aiter__(self) -> WebSocketConnection:
         return self

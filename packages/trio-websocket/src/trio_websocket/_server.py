@@ -165,6 +165,7 @@ class WebSocketServer:
             write_timeout=write_timeout,
             compression=compression,
         )
+        self._settings.new_core()  # what it refuses is refused before there is a client
 
     @property
     def port(self) -> int:

@@ -54,7 +54,7 @@ class Settings:
         Raises:
             TypeError: if one is of the wrong type.
             ValueError: if one is negative, `max_message_size` and `limits` are both given, or
-                `compression` is unknown or wants what this role can't do.
+                `compression` is unknown.
         """
         if limits is None:
             limits = Limits(message=max_message_size)
@@ -65,7 +65,7 @@ class Settings:
         if receive_buffer_size is None:
             receive_buffer_size = READ_SIZE
         read_size = min(READ_SIZE, _at_least(1, "receive_buffer_size", receive_buffer_size))
-        settings = cls(
+        return cls(
             role=role,
             message_queue_size=_at_least(0, "message_queue_size", message_queue_size),
             limits=limits,
@@ -75,11 +75,13 @@ class Settings:
             disconnect_timeout=_at_least(0, "disconnect_timeout", disconnect_timeout),
             write_timeout=_at_least(0, "write_timeout", write_timeout),
         )
-        settings.new_core()  # what it refuses is refused before there is a connection
-        return settings
 
     def new_core(self) -> Connection:
-        """The protocol's side of a new connection."""
+        """The protocol's side of a new connection.
+
+        Raises:
+            ValueError: if `compression` wants what this role can't do.
+        """
         return Connection(self.role, limits=self.limits, deflate=self.deflate)
 
 

@@ -38,8 +38,10 @@ class Assembler:
         self._keep(piece.payload)
         if piece.fin:
             return self._message()
-        if self._opcode == Opcode.TEXT:
-            self._check_text(piece.payload)
+        if self._opcode == Opcode.TEXT and (self._unchecked or not piece.payload.isascii()):
+            # In small parts: one character beyond U+FFFF makes each of them take four bytes.
+            for start in range(0, len(piece.payload), _PART):
+                self._check_text(piece.payload[start : start + _PART])
         return None
 
     def _keep(self, payload: bytes) -> None:

@@ -164,7 +164,7 @@ class ClientHandshake:
             _check_answer(version, headers)
             extensions = values_of(headers, b"sec-websocket-extensions")
             self.deflate = check_answer(
-                self._wanted, parse_extensions(value.decode("ascii") for value in extensions)
+                self._wanted, parse_extensions([value.decode("ascii") for value in extensions])
             )
             self._wsproto.receive_data(_canonical(headers))
             (event,) = self._wsproto.events()

@@ -14,7 +14,7 @@ from ._close import (
     parse_close_payload,
 )
 from ._compressor import Compressor
-from ._deflate import Deflate
+from ._deflate import Deflate, context_of
 from ._errors import LocalProtocolError
 from ._events import (
     NEED_DATA,
@@ -178,7 +178,7 @@ class Connection:
     # The conversation.
 
     def send_message(
-        self, message: str | bytes | bytearray | memoryview, compress: bool | None = None
+        self, message: str | bytes | bytearray | memoryview, *, compress: bool | None = None
     ) -> None:
         """Send a text message (``str``) or a binary one.
 
@@ -329,9 +329,9 @@ class Connection:
         self.subprotocol, self.deflate = subprotocol, deflate
         if deflate is not None:
             is_client = self.role is Role.CLIENT
-            inflater = Inflater(deflate.context(of_client=not is_client))
+            inflater = Inflater(context_of(deflate, client=not is_client))
             self._reader = InflatingReader(self._frames, inflater)
-            self._writer.compressor = Compressor(deflate, deflate.context(of_client=is_client))
+            self._writer.compressor = Compressor(deflate, context_of(deflate, client=is_client))
 
     def _shut(self) -> None:
         """There will be no connection."""
@@ -367,12 +367,13 @@ class Connection:
     def _over(self, reason: CloseReason, *, clean: bool) -> Closed:
         self.state = State.CLOSED
         self._forget_input()
+        self._writer.compressor = None
         return Closed(reason, clean)
 
     def _forget_input(self) -> None:
         """Nothing more is listened to, and nothing answered by itself."""
         self._incoming.clear()
-        self._assembler = Assembler()
+        self._assembler, self._reader = Assembler(), self._frames
         self._writer.drop_pong()
 
     def _server_handshake(self) -> ServerHandshake:

@@ -39,7 +39,8 @@ class Context(NamedTuple):
 class Deflate:
     """How messages are compressed: permessage-deflate (RFC 7692).
 
-    The defaults are lean: 36 KiB a connection, taken with its first compressed messages.
+    The defaults are lean: 31 KiB a connection to compress, and 4 KiB to inflate (as much as the
+    peer's window where it can't be asked for less), both taken with the first compressed message.
 
     Attributes:
         server_no_context_takeover: Whether the server compresses each message by itself, which
@@ -80,17 +81,24 @@ class Deflate:
                 raise TypeError(f"Deflate.{name} must be an int, not {type(value).__name__}")
             if not least <= value <= most:
                 raise ValueError(f"Deflate.{name} must be {least} to {most}, not {value}")
-        if not isinstance(self.threshold, int | float):
+        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int | float):
             raise TypeError(
                 f"Deflate.threshold must be a number, not {type(self.threshold).__name__}"
             )
         if not self.threshold >= 0:  # also refuses NaN
             raise ValueError(f"Deflate.threshold must be at least 0, not {self.threshold}")
 
-    def context(self, *, of_client: bool) -> Context:
-        """What one side compresses with, once that was negotiated."""
-        if of_client:
-            bits, no_takeover = self.client_max_window_bits, self.client_no_context_takeover
-        else:
-            bits, no_takeover = self.server_max_window_bits, self.server_no_context_takeover
-        return Context(FULL_WINDOW if bits is None else bits, not no_takeover)
+
+def context_of(agreed: Deflate, *, client: bool) -> Context:
+    """What the client, or the server, compresses with.
+
+    Args:
+        agreed: What both agreed on: no window is None.
+        client: Whose context is asked for.
+    """
+    if client:
+        bits, no_takeover = agreed.client_max_window_bits, agreed.client_no_context_takeover
+    else:
+        bits, no_takeover = agreed.server_max_window_bits, agreed.server_no_context_takeover
+    assert bits is not None
+    return Context(bits, not no_takeover)

@@ -13,11 +13,14 @@ _LEXEME = re.compile(
     r"""(?P<space>[ \t]+)
       | (?P<mark>[,;=])
       | "(?P<quoted>(?:[^"\\]|\\.)*)"
-      | (?P<garbled>".*)
-      | (?P<token>[^ \t",;=]+)
+      | (?P<unclosed>".*)
+      | (?P<token>[-!#$%&'*+.^_`|~0-9A-Za-z]+)
+      | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Characters: many times what all parameters of all known extensions take.
+_MOST = 4 * 2**10
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 Lexeme: TypeAlias = tuple[str, str]  # what it is, and its text
@@ -36,25 +39,29 @@ class Extension(NamedTuple):
     params: tuple[tuple[str, str | None], ...]
 
 
-def parse_extensions(values: Iterable[str]) -> list[Extension | None]:
-    """The elements of all Sec-WebSocket-Extensions lines, None for one that is garbled."""
-    elements = (element for value in values for element in _split(_lexemes(value), ","))
+def parse_extensions(lines: Sequence[str]) -> list[Extension | None]:
+    """The elements of all Sec-WebSocket-Extensions lines, None for one that is garbled.
+
+    More than 4 KiB are garbled as a whole.
+    """
+    if sum(map(len, lines)) > _MOST:
+        return [None]
+    elements = (element for line in lines for element in _split(_lexemes(line), ","))
     return [_extension(element) for element in elements if element]
 
 
-def _lexemes(value: str) -> list[Lexeme]:
-    return [_lexeme(found) for found in _LEXEME.finditer(value) if found.lastgroup != "space"]
+def _lexemes(line: str) -> list[Lexeme]:
+    return [_lexeme(found) for found in _LEXEME.finditer(line) if found.lastgroup != "space"]
 
 
 def _lexeme(found: re.Match[str]) -> Lexeme:
     kind = found.lastgroup or ""
     text = found[kind]
-    if kind == "mark":
-        return kind, text
     if kind == "quoted":
+        # RFC 6455 section 9.1: what a quoted string holds is a token as well.
         text = _ESCAPED.sub(r"\1", text)
-    # RFC 6455 section 9.1: what a quoted string holds is a token as well.
-    return (kind, text) if is_token(text) else ("garbled", text)
+        return ("quoted", text) if is_token(text) else ("garbled", text)
+    return kind, text
 
 
 def _split(lexemes: Iterable[Lexeme], mark: str) -> list[list[Lexeme]]:

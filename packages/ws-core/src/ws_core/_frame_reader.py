@@ -44,13 +44,16 @@ class FrameReader:
         max_message: Bytes of one message, over all its fragments, at most.
 
     Attributes:
-        max_message: The same.
+        max_message: See above.
     """
 
     def __init__(self, buffer: bytearray, *, masked: bool, max_message: float) -> None:
         self.max_message = max_message
         self._buffer = buffer
         self._masked = masked
+        # There is input that inflates to nothing. But what does not lend itself to compression
+        # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
+        self._max_compressed = max_message * 1.125 + 64 * 2**10
         self._faults = _FAULTS
         self._in_message = False
         self._compressed = False
@@ -62,8 +65,8 @@ class FrameReader:
         self._key = b""
         self._missing = 0
 
-    def expect_compressed(self) -> None:
-        """From now on messages may be compressed; they are handed out as they come."""
+    def allow_compressed(self) -> None:
+        """Take compressed messages as well from now on; they are not inflated here."""
         self._faults = _DEFLATE_FAULTS
 
     def next_piece(self, *, pings_only: bool = False) -> Piece | Pause:
@@ -148,11 +151,8 @@ class FrameReader:
 
     def _check_size(self, size: int) -> None:
         if self._compressed:
-            # There is input that inflates to nothing. But what does not lend itself to compression
-            # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
-            most = self.max_message * 9 // 8 + 64 * 2**10
-            if size > most:
-                raise message_too_big(f"{most:.0f} bytes, compressed")
+            if size > self._max_compressed:
+                raise message_too_big(f"{self._max_compressed:.0f} bytes, compressed")
         elif size > self.max_message:
             raise message_too_big(f"{self.max_message:.0f} bytes")
 

@@ -9,7 +9,7 @@ from ._frames import Opcode, Piece
 from ._inflater import Inflater
 
 # One byte may become a thousand: so many are inflated before the caller can take a breath.
-_STEP = 16 * 2**10
+_STEP = 8 * 2**10
 
 
 class InflatingReader:
@@ -21,7 +21,7 @@ class InflatingReader:
     """
 
     def __init__(self, reader: FrameReader, inflater: Inflater) -> None:
-        reader.expect_compressed()
+        reader.allow_compressed()
         self._reader = reader
         self._inflater = inflater
         # Of the message that is coming: whether it is compressed, what to call the next piece of

@@ -97,6 +97,7 @@ def check_answer(wanted: Deflate | None, answers: Sequence[Extension | None]) ->
         server_no_context_takeover=_SERVER_ALONE in said,
         client_no_context_takeover=_CLIENT_ALONE in said or wanted.client_no_context_takeover,
         server_max_window_bits=bits,
+        # RFC 7692 section 7.1.2.2: an answer may name more than we are going to use.
         client_max_window_bits=min(
             said.get(_CLIENT_BITS, FULL_WINDOW), _or(wanted.client_max_window_bits, LEAN_WINDOW)
         ),

@@ -19,7 +19,7 @@ from wsproto.utilities import RemoteProtocolError
 from ._deflate import Deflate
 from ._errors import LocalProtocolError
 from ._events import NEED_DATA, HandshakeFailed, Pause, Requested
-from ._extensions import Extension, parse_extensions
+from ._extensions import parse_extensions
 from ._head import HandshakeViolation, HeadReader, parse_fields
 from ._headers import ExtraHeaders, checked_headers, has_body, is_token, split_list, values_of
 from ._host import check_host_header
@@ -61,7 +61,7 @@ class ServerHandshake:
         self._reader = HeadReader(incoming, limits)
         self._wsproto = WSConnection(ConnectionType.SERVER)
         self._request: Requested | None = None
-        self._offers: list[Extension | None] = []
+        self._offers: list[str] = []
         self._wanted = deflate
         #: What both sides agreed on, once the request was accepted.
         self.deflate: Deflate | None = None
@@ -97,7 +97,7 @@ class ServerHandshake:
         if subprotocol is not None and subprotocol not in request.subprotocols:
             raise LocalProtocolError(f"the client did not offer subprotocol {subprotocol!r}")
         headers = checked_headers(extra_headers)
-        accepted = self._wanted and accept_offer(self._wanted, self._offers)
+        accepted = self._wanted and accept_offer(self._wanted, parse_extensions(self._offers))
         if accepted:
             extension, self.deflate = accepted
             headers.append((b"Sec-WebSocket-Extensions", extension))
@@ -172,7 +172,7 @@ class ServerHandshake:
             _check_upgrade(headers)
             subprotocols = _subprotocols_of(headers)
             extensions = values_of(headers, b"sec-websocket-extensions")
-            self._offers = parse_extensions(value.decode("ascii") for value in extensions)
+            self._offers = [value.decode("ascii") for value in extensions]
         except UnicodeDecodeError:
             raise HandshakeViolation("a handshake header is not ASCII") from None
         try:
