@@ -11,15 +11,10 @@ import argparse
 import json
 import ssl
 import sys
+from functools import partial
 from urllib.parse import urlencode
 
-import trio
-
-from trio_websocket import ConnectionClosed, HandshakeError, __version__, open_websocket_url
-
-AGENT = f"trio-websocket-{__version__}"
-# Cases 9.1.6 and 9.2.6 send this much in one message.
-MAX_MESSAGE_SIZE = 16 * 2**20
+from library import LIBRARIES, OURS, Library, load
 
 
 class FuzzingServer:
@@ -27,12 +22,18 @@ class FuzzingServer:
 
     Args:
         url: Where it is, without a path.
+        library: What to speak to it with.
         context: How to speak TLS, for a ``wss:`` URL.
+
+    Attributes:
+        raised: In how many cases the library raised what it should not have.
     """
 
-    def __init__(self, url: str, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, url: str, library: Library, context: ssl.SSLContext | None = None) -> None:
         self._url = url.rstrip("/")
+        self._library = library
         self._context = context
+        self.raised = 0
 
     async def case_count(self) -> int:
         """How many cases the server was told to run."""
@@ -40,31 +41,24 @@ class FuzzingServer:
 
     async def run_case(self, case: str) -> None:
         """Let the server try one case on us."""
-        url = self._target("runCase", **_name(case), agent=AGENT)
+        url = self._target("runCase", **_name(case), agent=self._library.AGENT)
         try:
-            async with open_websocket_url(
-                url, self._context, max_message_size=MAX_MESSAGE_SIZE
-            ) as connection:
-                async for message in connection:
-                    await connection.send_message(message)
-        except ConnectionClosed:
-            pass  # as many cases intend; the server knows whether the reason was right
-        except HandshakeError as error:
-            print(f"case {case}: {error!r}", file=sys.stderr)  # then it is not in the report
+            await self._library.echo(url, self._context)
+        except Exception as error:  # noqa: BLE001 - the report tells; the next case gets its turn
+            print(f"case {case}: {error!r}", file=sys.stderr)
+            self.raised += 1
 
     async def outcome(self, case: str) -> str:
         """What the server thought of us in a case."""
-        status = json.loads(await self._ask("getCaseStatus", **_name(case), agent=AGENT))
-        return str(status["behavior"])
+        status = await self._ask("getCaseStatus", **_name(case), agent=self._library.AGENT)
+        return str(json.loads(status)["behavior"])
 
     async def write_report(self) -> None:
         """Let the server write down what it saw."""
-        async with open_websocket_url(self._target("updateReports", agent=AGENT), self._context):
-            pass
+        await self._ask("updateReports", agent=self._library.AGENT)
 
     async def _ask(self, what: str, **query: str) -> str:
-        async with open_websocket_url(self._target(what, **query), self._context) as connection:
-            return str(await connection.get_message())
+        return await self._library.ask(self._target(what, **query), self._context)
 
     def _target(self, what: str, **query: str) -> str:
         return f"{self._url}/{what}?{urlencode(query)}"
@@ -74,9 +68,10 @@ def _name(case: str) -> dict[str, str]:
     return {"casetuple" if "." in case else "case": case}
 
 
-async def run_all(server: FuzzingServer) -> None:
-    """Run all cases, and have the report written."""
-    for number in range(1, await server.case_count() + 1):
+async def run_all(server: FuzzingServer, first: int) -> None:
+    """Run every case that the server has, from the first one on, and let it write its report."""
+    for number in range(first, await server.case_count() + 1):
+        print(f"case {number}", flush=True)
         await server.run_case(str(number))
     await server.write_report()
 
@@ -95,14 +90,19 @@ def main() -> None:
         "url", metavar="URL", help="of the fuzzing server, like ws://127.0.0.1:9001"
     )
     parser.add_argument("cases", metavar="CASE", nargs="*", help="only these, like 6.4.1 or 17")
+    parser.add_argument("--first", type=int, default=1, metavar="N", help="begin with this one")
     parser.add_argument("--ca", metavar="FILE", help="the authority to trust, for wss: URLs")
+    parser.add_argument("--library", choices=LIBRARIES, default=OURS, help="(default: ours)")
     options = parser.parse_args()
     context = ssl.create_default_context(cafile=options.ca) if options.ca else None
-    server = FuzzingServer(options.url, context)
+    library = load(options.library)
+    server = FuzzingServer(options.url, library, context)
     if options.cases:
-        trio.run(run_some, server, options.cases)
+        library.run(partial(run_some, server, options.cases))
     else:
-        trio.run(run_all, server)
+        library.run(partial(run_all, server, options.first))
+    if server.raised:
+        sys.exit(f"{options.library} raised in {server.raised} cases")
 
 
 if __name__ == "__main__":

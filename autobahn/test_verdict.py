@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from verdict import ALL_CASES, INFORMATIONAL, Result, cases_of, read_report, verdict
+from verdict import ALL_CASES, INFORMATIONAL, Result, cases_of, named, read_report, verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,29 @@ def test_the_quick_groups_have_247_cases() -> None:
 )
 def test_cases_and_groups_are_named_alike(names: list[str], cases: list[str]) -> None:
     assert cases_of(names) == cases
+
+
+def test_all_and_short_are_names_too() -> None:
+    assert cases_of(["all"]) == list(ALL_CASES)
+    short = cases_of(["short"])
+    assert len(short) == 247 + 8 + 5 + 7
+    assert {"1.1.1", "9.4.5", "12.5.11", "13.7.11"} <= set(short)
+    assert cases_of(["short", "9.4"]) == [
+        case for case in ALL_CASES if case in short or case.startswith("9.4.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cases", "names"),
+    [
+        ([], ""),
+        (["2.10", "1.1.1"], "1.1.1, 2.10"),
+        (cases_of(["9.1", "9.2.1", "12"]), "9.1 (all 6), 9.2.1, 12 (all 90)"),
+        (["6.15.1", "10.1.1"], "6.15.1, 10.1.1"),  # each is all of its part
+    ],
+)
+def test_whole_groups_and_parts_go_by_their_own_names(cases: list[str], names: str) -> None:
+    assert named(cases) == names
 
 
 @pytest.mark.parametrize("name", ["8", "1.3", "6.4.5", "", "6.4.", "x"])
@@ -100,10 +123,13 @@ def test_the_verdict_shows_all_that_is_not_plain_ok() -> None:
     results = [
         Result("3.2", "NON-STRICT", "OK"),
         Result("5.1", "OK", "OK"),
+        Result("5.2", "NON-STRICT", "OK"),
+        Result("5.3", "MISSING", "MISSING"),
         Result("7.1.6", "INFORMATIONAL", "INFORMATIONAL"),
     ]
     assert verdict(results).splitlines() == [
-        "  3.2      NON-STRICT, closing OK",
-        "  7.1.6    INFORMATIONAL, closing INFORMATIONAL",
-        "  2 of 3",
+        "  INFORMATIONAL, closing INFORMATIONAL: 7.1.6",
+        "  MISSING: 5.3",
+        "  NON-STRICT, closing OK: 3.2, 5.2",
+        "  2 of 5",
     ]

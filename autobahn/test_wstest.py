@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import wstest
-from wstest import WstestNotFoundError, find_wstest
+from wstest import WstestNotFoundError, find_wstest, suite_version
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 
@@ -111,3 +111,15 @@ def test_when_nothing_is_there_it_says_what_to_install(machine: Path) -> None:
         find_wstest(None, machine)
     for word in ("wstest", "--wstest", "Python 2.7", "pyenv install", "Docker", wstest.IMAGE):
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("log", "version"),
+    [
+        ("Autobahn Fuzzing WebSocket Client (Autobahn Testsuite Version 0.8.2 / Auto", "0.8.2"),
+        ("Loading\nAutobahn WebSocket 25.10.1/0.10.9 Fuzzing Server (Port 9001)\n", "25.10.1"),
+        ("Address already in use", ""),
+    ],
+)
+def test_the_suite_says_its_version(log: str, version: str) -> None:
+    assert suite_version(log) == version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,12 @@ def _docker(folder: Path) -> list[str] | None:
     place = ["--volume", f"{folder}:{folder}", "--workdir", str(folder), "--network", "host"]
     user = f"{os.getuid()}:{os.getgid()}"
     return [docker, "run", "--rm", "--init", "--user", user, *place, IMAGE, "wstest"]
+
+
+def suite_version(log: str) -> str:
+    """The version of the suite, by what it said when it started; empty if it did not say."""
+    found = re.search(r"Testsuite Version ([\d.]+)|WebSocket ([\d.]+)/", log)
+    return (found[1] or found[2]) if found else ""
 
 
 def _works(command: list[str]) -> bool:
