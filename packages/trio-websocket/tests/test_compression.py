@@ -333,3 +333,44 @@ async def one_final_block_each(peer: Peer) -> None:
         compressor = zlib.compressobj(wbits=-12)
         payload = compressor.compress(b"message %d" % number) + compressor.flush() + b"\x00"
         await peer.send(frame(BINARY, payload, to=Role.SERVER, rsv1=True))
+
+
+async def test_other_tasks_run_while_a_long_message_is_compressed() -> None:
+    """Each step is 16 KiB; who speaks meanwhile waits for a turn."""
+    noise = random.Random(2).randbytes(400_000)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        one, other, _ = await tapped_pair(nursery, "deflate", "deflate")
+        nursery.start_soon(count)
+        await one.send_message(noise)
+        assert turns >= 400_000 // (16 * 2**10)
+        assert await other.get_message() == noise
+        for _ in range(3):
+            nursery.start_soon(one.send_message, noise)
+            nursery.start_soon(one.send_message, "short " * 20)
+        heard = [await other.get_message() for _ in range(6)]
+        assert heard.count(noise) == heard.count("short " * 20) == 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_closing_while_a_long_message_is_compressed() -> None:
+    async def send() -> None:
+        with pytest.raises(ConnectionClosed):
+            await one.send_message(random.Random(2).randbytes(1_000_000))
+
+    async with trio.open_nursery() as nursery:
+        one, other, _ = await tapped_pair(nursery, "deflate", "deflate")
+        async with trio.open_nursery() as sending:
+            sending.start_soon(send)
+            for _ in range(5):
+                await trio.lowlevel.checkpoint()
+            await one.aclose(1001)
+        assert (await other.wait_closed()).code == 1001
+        nursery.cancel_scope.cancel()

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 
 import pytest
 
-from ws_core import Accepted, Connection, Deflate, Role
+from ws_core import (
+    Accepted,
+    Closed,
+    CloseReason,
+    Connection,
+    Deflate,
+    LocalProtocolError,
+    Pinged,
+    Role,
+)
 
 from .two_ends import BINARY, PING, TEXT, answer, deliver, hear, open_end, open_pair, said, xor
 
@@ -117,18 +127,59 @@ def test_the_level_is_ours_to_choose() -> None:
     assert stored > len(LONG) * 20
 
 
-def test_a_message_that_could_not_be_said_is_not_referred_to() -> None:
-    """As when memory runs out between compressing and sending."""
+NOISE = random.Random(5).randbytes(50_000)
+
+
+def test_a_message_is_said_with_the_last_step() -> None:
+    client, server = open_pair(deflate=Deflate())
+    steps = client.send_message_in_steps(NOISE)
+    for _ in range(3):  # of 16 KiB each, and the rest
+        next(steps)
+        assert not client.outgoing
+    assert next(steps, "the end") == "the end"
+    assert deliver(client, server) == [NOISE]
+
+
+def test_what_is_not_compressed_takes_one_step() -> None:
+    client, server = open_pair(deflate=Deflate())
+    assert list(client.send_message_in_steps(NOISE, compress=False)) == []
+    assert deliver(client, server) == [NOISE]
+
+
+def test_meanwhile_all_but_messages_may_be_said() -> None:
+    client, server = open_pair(deflate=Deflate())
+    steps = client.send_message_in_steps(NOISE)
+    next(steps)
+    client.ping(b"p")
+    with pytest.raises(LocalProtocolError, match="another one is being compressed"):
+        client.send_message(LONG)
+    with pytest.raises(LocalProtocolError, match="another one is being compressed"):
+        next(client.send_message_in_steps(LONG))
+    client.send_message(b"plain", compress=False)
+    assert list(steps) == [None, None]
+    assert deliver(client, server) == [Pinged(b"p"), b"plain", NOISE]
+
+
+def test_a_message_that_is_given_up_was_not_said_and_is_not_referred_to() -> None:
     client, server = open_pair(deflate=Deflate())
     client.send_message(LONG)
     assert deliver(client, server) == [LONG]
-    compressor = client._writer.compressor  # noqa: SLF001 - the failure is between two of its calls
-    assert compressor is not None
-    secret = bytes(range(200))
-    compressor.compress(secret)
-    for message in (secret, LONG.encode()):
+    steps = client.send_message_in_steps(NOISE)
+    next(steps)
+    steps.close()
+    for message in (LONG, NOISE, LONG):
         client.send_message(message)
         assert deliver(client, server) == [message]
+
+
+def test_a_message_that_comes_too_late_was_not_said() -> None:
+    client, server = open_pair(deflate=Deflate())
+    steps = client.send_message_in_steps(NOISE)
+    next(steps)
+    client.close(1000)
+    with pytest.raises(LocalProtocolError, match="a message can't be sent: this client is closing"):
+        list(steps)
+    assert deliver(client, server) == [Closed(CloseReason(1000), clean=True)]
 
 
 def test_a_client_whose_window_would_be_too_small_sends_messages_as_they_are() -> None:

@@ -351,8 +351,9 @@ def test_the_limit_is_over_all_fragments() -> None:
     assert hear(end_of(limit=1001), b"".join(frames) * 3) == [bytes(1001)] * 3
 
 
-def test_messages_may_be_unlimited() -> None:
-    assert hear(end_of(limit=math.inf), compressed(zeros(3 * 2**20))) == [bytes(3 * 2**20)]
+@pytest.mark.parametrize("limit", [math.inf, 10**400])
+def test_messages_may_be_unlimited(limit: float) -> None:
+    assert hear(end_of(limit=limit), compressed(zeros(3 * 2**20))) == [bytes(3 * 2**20)]
 
 
 def test_plain_messages_keep_their_limit() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, TypeVarTuple
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVarTuple
 
 import trio
 
@@ -32,6 +32,9 @@ Ts = TypeVarTuple("Ts")
 
 # RFC 6455 section 7.4.1: the codes that say that all is well, none at all included.
 _GOOD_ENDS = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD})
+
+# Bytes, or characters, that are compressed without giving other tasks a chance.
+_AT_ONCE = 16 * 2**10
 
 
 class WebSocketConnection(trio.abc.AsyncResource):
@@ -167,7 +170,11 @@ class WebSocketConnection(trio.abc.AsyncResource):
             ValueError: if the message is neither ``str`` nor bytes-like.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._say(partial(self._core.send_message, message, compress=compress))
+        core = self._core
+        if core.deflate is None or compress is False or not _takes_long(message):
+            await self._say(partial(core.send_message, message, compress=compress))
+        else:
+            await self._say_in_steps(core.send_message_in_steps(message, compress=compress))
 
     def __aiter__(self) -> WebSocketConnection:
         return self
@@ -316,5 +323,19 @@ class WebSocketConnection(trio.abc.AsyncResource):
         except (trio.ClosedResourceError, LocalProtocolError):
             self._raise_closed()
 
+    @trio.lowlevel.enable_ki_protection
+    async def _say_in_steps(self, steps: Generator[None, None, None]) -> None:
+        if self._pump.reason is not None:
+            self._raise_closed()
+        try:
+            await self._pump.writer.say_in_steps(steps)
+        except (trio.ClosedResourceError, LocalProtocolError):
+            self._raise_closed()
+
     def _raise_closed(self) -> NoReturn:
         raise ConnectionClosed(self._pump.reason) from self._pump.cause
+
+
+def _takes_long(message: Any) -> bool:
+    """Whether compressing it at once would keep other tasks waiting."""
+    return isinstance(message, str | bytes | bytearray | memoryview) and len(message) > _AT_ONCE

@@ -27,7 +27,9 @@ from ._transport import Transport
 from ._writer import Writer
 
 # A peer that floods us must not keep the other tasks waiting: so many events between checkpoints,
+# fewer where each of them may be inflated,
 _EVENTS_PER_CHECKPOINT = 32
+_INFLATED_EVENTS_PER_CHECKPOINT = 4
 # or so many bytes of pongs that wait, which is half of what makes ws-core merge them.
 _PONG_BYTES_PER_CHECKPOINT = 2 * 2**10
 # How long good messages ahead of a protocol error may be answered before the connection fails.
@@ -120,6 +122,7 @@ class Pump:
     async def _converse(self) -> Closed:
         """Handle what comes until the conversation is over."""
         core, inbox = self._core, self.inbox
+        at_once = _INFLATED_EVENTS_PER_CHECKPOINT if core.deflate else _EVENTS_PER_CHECKPOINT
         events = 0
         while True:
             event = core.next_event(pings_only=inbox.full)
@@ -139,10 +142,7 @@ class Pump:
             elif isinstance(event, Closed):
                 return event
             events += 1
-            if (
-                events % _EVENTS_PER_CHECKPOINT == 0
-                or core.outgoing.control_size > _PONG_BYTES_PER_CHECKPOINT
-            ):
+            if events % at_once == 0 or core.outgoing.control_size > _PONG_BYTES_PER_CHECKPOINT:
                 self.writer.flush()
                 await trio.lowlevel.checkpoint()
 

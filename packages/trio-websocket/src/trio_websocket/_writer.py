@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import TypeVarTuple
 
 import trio
@@ -65,6 +66,22 @@ class Writer:
                 verb(*args)
         else:
             verb(*args)
+        await self.wait_written(self._outgoing.said)
+
+    async def say_in_steps(self, steps: Generator[None, None, None]) -> None:
+        """Take steps of the core of which the last one says something, else as `say`.
+
+        Other tasks run between the steps; those that want to speak wait for their turn. Cancelled
+        before the last step, it has said nothing.
+
+        Raises:
+            trio.ClosedResourceError: if the connection ended before it was written.
+        """
+        async with self._turns:
+            await self._wait_while(self._is_full)
+            with closing(steps):
+                for _ in steps:
+                    await trio.lowlevel.checkpoint()
         await self.wait_written(self._outgoing.said)
 
     async def wait_written(self, position: int) -> None:

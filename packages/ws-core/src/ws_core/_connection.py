@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 from ._assembler import Assembler
 from ._client_handshake import ClientHandshake
@@ -101,6 +101,7 @@ class Connection:
         self._reader: FrameReader | InflatingReader = self._frames
         self._writer = FrameWriter(self.outgoing, masked=is_client)
         self._assembler = Assembler()
+        self._compressor: Compressor | None = None
         self._pings = PendingPings(self.limits.pending_pings)
         self._reason: CloseReason | None = None
         self._end: Closed | None = None
@@ -189,16 +190,35 @@ class Connection:
 
         Raises:
             ValueError: for anything else, and for text that has no UTF-8.
-            LocalProtocolError: if the connection is not open.
+            LocalProtocolError: if the connection is not open, or another message is being
+                compressed in steps.
         """
-        if isinstance(message, str):
-            opcode, payload = Opcode.TEXT, message.encode()
-        elif isinstance(message, bytes | bytearray | memoryview):
-            opcode, payload = Opcode.BINARY, bytes(message)
-        else:
-            raise ValueError("message must be str or bytes")  # noqa: TRY004 - as always documented
+        if self._compressor is not None and compress is not False:
+            for _ in self.send_message_in_steps(message, compress=compress):
+                pass
+            return
+        opcode, payload = _framed(message)
         self._check_may_speak("a message")
-        self._writer.message(opcode, payload, compress)
+        self._writer.message(opcode, payload)
+
+    def send_message_in_steps(
+        self, message: str | bytes | bytearray | memoryview, *, compress: bool | None = None
+    ) -> Generator[None, None, None]:
+        """The same in steps, for compressing a long message takes its time.
+
+        The last step says it. Closed before that, it has said nothing. Meanwhile all may be said
+        but another message that is to be compressed.
+        """
+        opcode, payload = _framed(message)
+        self._check_may_speak("a message")
+        compressor = self._compressor
+        if compressor is None or not compressor.wants(payload, compress):
+            self._writer.message(opcode, payload)
+            return
+        compressed = yield from compressor.compress(payload)
+        self._check_may_speak("a message")
+        self._writer.message(opcode, compressed, rsv1=True)
+        compressor.said()
 
     def ping(self, payload: bytes | bytearray | memoryview) -> None:
         """Send a ping, which the `Ponged` event that settles it answers.
@@ -331,7 +351,7 @@ class Connection:
             is_client = self.role is Role.CLIENT
             inflater = Inflater(context_of(deflate, client=not is_client))
             self._reader = InflatingReader(self._frames, inflater)
-            self._writer.compressor = Compressor(deflate, context_of(deflate, client=is_client))
+            self._compressor = Compressor(deflate, context_of(deflate, client=is_client))
 
     def _shut(self) -> None:
         """There will be no connection."""
@@ -367,7 +387,7 @@ class Connection:
     def _over(self, reason: CloseReason, *, clean: bool) -> Closed:
         self.state = State.CLOSED
         self._forget_input()
-        self._writer.compressor = None
+        self._compressor = None
         return Closed(reason, clean)
 
     def _forget_input(self) -> None:
@@ -387,3 +407,11 @@ class Connection:
 
     def _standing(self) -> str:
         return f"this {self.role.value} is {self.state.value}"
+
+
+def _framed(message: str | bytes | bytearray | memoryview) -> tuple[Opcode, bytes]:
+    if isinstance(message, str):
+        return Opcode.TEXT, message.encode()
+    if isinstance(message, bytes | bytearray | memoryview):
+        return Opcode.BINARY, bytes(message)
+    raise ValueError("message must be str or bytes")

@@ -30,6 +30,8 @@ _FAULTS = _faults()
 _DEFLATE_FAULTS = _faults(Opcode.TEXT, Opcode.BINARY)
 # Length bytes that announce a longer length: how many bytes follow, and the least they may say.
 _EXTENDED = {126: (2, 126), 127: (8, 1 << 16)}
+# How many bytes a compressed message may have beyond its share.
+_COMPRESSED_MORE = 64 * 2**10
 # A piece of a compressed message is small, as it may become a thousand times as large.
 _COMPRESSED_PIECE = 8 * 2**10
 
@@ -51,9 +53,6 @@ class FrameReader:
         self.max_message = max_message
         self._buffer = buffer
         self._masked = masked
-        # There is input that inflates to nothing. But what does not lend itself to compression
-        # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
-        self._max_compressed = max_message * 1.125 + 64 * 2**10
         self._faults = _FAULTS
         self._in_message = False
         self._compressed = False
@@ -151,8 +150,11 @@ class FrameReader:
 
     def _check_size(self, size: int) -> None:
         if self._compressed:
-            if size > self._max_compressed:
-                raise message_too_big(f"{self._max_compressed:.0f} bytes, compressed")
+            # There is input that inflates to nothing. But what does not lend itself to compression
+            # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
+            if 8 * (size - _COMPRESSED_MORE) > 9 * self.max_message:
+                most = self.max_message * 9 // 8 + _COMPRESSED_MORE
+                raise message_too_big(f"{most:.0f} bytes, compressed")
         elif size > self.max_message:
             raise message_too_big(f"{self.max_message:.0f} bytes")
 

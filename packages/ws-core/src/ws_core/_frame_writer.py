@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ._close import CloseReason, close_payload
-from ._compressor import Compressor
 from ._frames import Opcode, encode_frame
 from ._outgoing import Outgoing
 
@@ -17,31 +16,22 @@ class FrameWriter:
     Args:
         outgoing: Where they go.
         masked: Whether to mask them, as clients must (RFC 6455 section 5.1).
-
-    Attributes:
-        compressor: What compresses messages, once that was agreed on.
     """
 
     def __init__(self, outgoing: Outgoing, *, masked: bool) -> None:
-        self.compressor: Compressor | None = None
         self._outgoing = outgoing
         self._masked = masked
         self._postponed_pong: bytes | None = None
 
-    def message(self, opcode: Opcode, payload: bytes, compress: bool | None = None) -> None:
+    def message(self, opcode: Opcode, payload: bytes, *, rsv1: bool = False) -> None:
         """Say a message, in one frame.
 
         Args:
-            compress: Whether to compress it where that was agreed on; None leaves it to the
-                threshold.
+            opcode: TEXT or BINARY.
+            payload: The message, or what it was compressed to.
+            rsv1: Whether it is compressed.
         """
-        compressor = self.compressor
-        if compressor is None or not compressor.wants(payload, compress):
-            self._outgoing.append(*encode_frame(opcode, payload, masked=self._masked))
-            return
-        compressed = compressor.compress(payload)
-        self._outgoing.append(*encode_frame(opcode, compressed, masked=self._masked, rsv1=True))
-        compressor.said()
+        self._outgoing.append(*encode_frame(opcode, payload, masked=self._masked, rsv1=rsv1))
 
     def ping(self, payload: bytes) -> None:
         """Say a ping."""
