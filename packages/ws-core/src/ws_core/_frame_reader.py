@@ -132,7 +132,8 @@ class FrameReader:
         if not self._in_message:
             self._compressed = first & RSV1 != 0
         message_size = self._message_size + size
-        self._check_size(message_size)
+        if message_size > self.max_message or self._compressed:
+            self._check_size(message_size)
         if self._masked:
             if len(self._buffer) < start + 4:
                 return NEED_DATA
@@ -144,7 +145,7 @@ class FrameReader:
         self._in_message = not self._fin
         self._message_size = message_size if self._in_message else 0
         if not size:
-            return Piece(self._opcode, self._fin, b"", first & RSV1 != 0)
+            return Piece(self._opcode, self._fin, b"", self._compressed)
         self._missing = size
         return self._rest_of_frame()
 
@@ -171,12 +172,7 @@ class FrameReader:
                 self._key[turned:] + self._key[:turned],
             )
         self._missing -= len(payload)
-        first = self._opcode != Opcode.CONTINUATION
-        piece = Piece(
-            self._opcode,
-            self._fin and not self._missing,
-            payload,
-            first and self._compressed,
-        )
+        fin = self._fin and not self._missing
+        piece = Piece(self._opcode, fin, payload, self._compressed)
         self._opcode = 0  # the next one continues it
         return piece

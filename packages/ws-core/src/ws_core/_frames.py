@@ -32,13 +32,13 @@ class Piece(NamedTuple):
         opcode: What it is; CONTINUATION for every piece of a message but the first.
         fin: Whether it ends its message.
         payload: The unmasked bytes.
-        rsv1: Of the first piece: whether the message is compressed (RFC 7692 section 6).
+        compressed: Whether it belongs to a compressed message (RFC 7692 section 6).
     """
 
     opcode: int
     fin: bool
     payload: bytes
-    rsv1: bool = False
+    compressed: bool = False
 
 
 def checked_payload(payload: bytes | bytearray | memoryview) -> bytes:
@@ -71,7 +71,8 @@ def encode_frame(
         rsv1: Whether they are compressed (RFC 7692 section 6).
     """
     size = len(payload)
-    first, mask_bit = 0x80 | (RSV1 if rsv1 else 0) | opcode, 0x80 if masked else 0
+    first = 0x80 | RSV1 | opcode if rsv1 else 0x80 | opcode
+    mask_bit = 0x80 if masked else 0
     if size <= 125:
         header = bytes((first, mask_bit | size))
     elif size <= 0xFFFF:

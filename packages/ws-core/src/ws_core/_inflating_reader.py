@@ -43,7 +43,7 @@ class InflatingReader:
         if not isinstance(piece, Piece) or piece.opcode >= Opcode.CLOSE:
             return piece
         if piece.opcode != Opcode.CONTINUATION:
-            self._compressed, self._opcode, self._size = piece.rsv1, piece.opcode, 0
+            self._compressed, self._opcode, self._size = piece.compressed, piece.opcode, 0
         if not self._compressed:
             return piece
         self._fin = piece.fin
