@@ -33,6 +33,8 @@ class Suite:
         self._specification = specification
         self._cases = [case for case in specification["cases"] if case in CASES]
         self._report: dict[str, dict[str, dict[str, str]]] = {}
+        # Held while a case is running: the report waits for its outcome.
+        self._running = trio.Lock()
 
     async def fuzzingserver(self) -> None:
         """Wait for a client, and let it choose what to do."""
@@ -63,10 +65,12 @@ class Suite:
         if path == "/getCaseCount":
             await connection.send_message(str(len(self._cases)))
         elif path == "/updateReports":
-            self._write()
+            async with self._running:
+                self._write()
         elif path == "/runCase":
             case = self._cases[int(query["case"][0]) - 1]
-            await self._run(query["agent"][0], case, connection)
+            async with self._running:
+                await self._run(query["agent"][0], case, connection)
 
     async def _run(self, agent: str, case: str, connection: WebSocketConnection) -> None:
         behavior = "FAILED"

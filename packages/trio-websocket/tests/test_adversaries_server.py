@@ -442,6 +442,7 @@ async def test_flood_of_fragments_does_not_keep_the_victim_waiting() -> None:
             steps += 1
         assert turns > 190
         await peer.stream.aclose()
+        await server.alone(at_most=20)  # when all that was in memory is worked off
         await server.alive()
 
 

@@ -9,6 +9,9 @@ from ._frames import Opcode, Piece
 
 # Smaller payloads are put together, so that memory follows the bytes and not their number.
 _PART = 4 * 2**10
+# Bytes of text that are checked at once: decoded, they take four times as much where one character
+# lies beyond U+FFFF.
+_CHECKED = 2 * 2**10
 
 
 class Assembler:
@@ -39,9 +42,8 @@ class Assembler:
         if piece.fin:
             return self._message()
         if self._opcode == Opcode.TEXT and (self._unchecked or not piece.payload.isascii()):
-            # In small parts: one character beyond U+FFFF makes each of them take four bytes.
-            for start in range(0, len(piece.payload), _PART):
-                self._check_text(piece.payload[start : start + _PART])
+            for start in range(0, len(piece.payload), _CHECKED):
+                self._check_text(piece.payload[start : start + _CHECKED])
         return None
 
     def _keep(self, payload: bytes) -> None:
