@@ -132,8 +132,10 @@ class FrameReader:
         if not self._in_message:
             self._compressed = first & RSV1 != 0
         message_size = self._message_size + size
-        if message_size > self.max_message or self._compressed:
-            self._check_size(message_size)
+        if self._compressed:
+            self._check_compressed(message_size)
+        elif message_size > self.max_message:
+            raise message_too_big(f"{self.max_message:.0f} bytes")
         if self._masked:
             if len(self._buffer) < start + 4:
                 return NEED_DATA
@@ -149,15 +151,12 @@ class FrameReader:
         self._missing = size
         return self._rest_of_frame()
 
-    def _check_size(self, size: int) -> None:
-        if self._compressed:
-            # There is input that inflates to nothing. But what does not lend itself to compression
-            # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
-            if 8 * (size - _COMPRESSED_MORE) > 9 * self.max_message:
-                most = self.max_message * 9 // 8 + _COMPRESSED_MORE
-                raise message_too_big(f"{most:.0f} bytes, compressed")
-        elif size > self.max_message:
-            raise message_too_big(f"{self.max_message:.0f} bytes")
+    def _check_compressed(self, size: int) -> None:
+        # There is input that inflates to nothing. But what does not lend itself to compression
+        # grows, in the code of RFC 1951 section 3.2.6 by an eighth.
+        if 8 * (size - _COMPRESSED_MORE) > 9 * self.max_message:
+            most = self.max_message * 9 // 8 + _COMPRESSED_MORE
+            raise message_too_big(f"{most:.0f} bytes, compressed")
 
     def _rest_of_frame(self) -> Piece | Pause:
         if not self._buffer:
