@@ -374,3 +374,16 @@ async def test_closing_while_a_long_message_is_compressed() -> None:
             await one.aclose(1001)
         assert (await other.wait_closed()).code == 1001
         nursery.cancel_scope.cancel()
+
+
+async def test_a_long_message_when_the_connection_is_closed() -> None:
+    async with trio.open_nursery() as nursery:
+        one, other, _ = await tapped_pair(nursery, "deflate", "deflate")
+        await one.aclose(1001)
+        for end in (one, other):
+            await end.wait_closed()
+            with pytest.raises(ConnectionClosed) as caught:
+                await end.send_message(bytes(100_000))
+            assert caught.value.reason is not None
+            assert caught.value.reason.code == 1001
+        nursery.cancel_scope.cancel()
