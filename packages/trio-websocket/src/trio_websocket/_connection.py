@@ -157,8 +157,8 @@ class WebSocketConnection(trio.abc.AsyncResource):
     ) -> None:
         """Send a text message (``str``) or a binary one, and wait until it was written.
 
-        A call that is cancelled before its turn came has sent nothing; after that the message is
-        still sent whole.
+        A call that is cancelled before its turn came, or while a long message is being compressed,
+        has sent nothing; after that the message is still sent whole.
 
         Args:
             message: What to send.

@@ -204,10 +204,11 @@ class Connection:
     def send_message_in_steps(
         self, message: str | bytes | bytearray | memoryview, *, compress: bool | None = None
     ) -> Generator[None, None, None]:
-        """The same in steps, for compressing a long message takes its time.
+        """`send_message` in steps, for compressing a long message takes its time.
 
         The last step says it. Closed before that, it has said nothing. Meanwhile all may be said
-        but another message that is to be compressed.
+        but another message that is to be compressed. Arguments and errors are the same; they are
+        raised by the first step, and by the last one if the connection has been closed meanwhile.
         """
         opcode, payload = _framed(message)
         self._check_may_speak("a message")
