@@ -178,7 +178,7 @@ async def test_error_of_ones_own(url: str) -> None:
         assert same.reason is not None
         assert (same.reason.code, same.reason.reason) == (1000, None)
         assert repr(same) == f"CdpConnectionClosed<{same.reason}>"
-        assert str(same) == str(same.reason)
+        assert str(same) == same.reason.report
         assert "1000" in str(same)
 
 

@@ -10,7 +10,9 @@ from ws_core import (
     Closed,
     CloseReason,
     Connection,
+    Failed,
     HandshakeFailed,
+    Limits,
     Pinged,
     Ponged,
     Role,
@@ -217,3 +219,87 @@ def test_unfinished_text_is_not_judged_when_the_peer_closes() -> None:
     assert hear(client, half + more + close_frame(1000, to=Role.CLIENT)) == [
         Closed(CloseReason(1000), clean=True)
     ]
+
+
+# Who closed, and how.
+
+
+def end_of(end: Connection) -> CloseReason:
+    """Why the connection ended; the event and its reason say the same."""
+    closed = events(end)[-1]
+    assert isinstance(closed, Closed)
+    assert closed.clean is closed.reason.clean
+    return closed.reason
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_side_knows_who_started_to_close(role: Role) -> None:
+    server, client = open_pair()
+    closer, other = (server, client) if role is Role.SERVER else (client, server)
+    provisional = closer.close(1001, "bye")
+    assert (provisional.initiator, provisional.clean) == ("local", False)
+    (closed,) = deliver(closer, other)
+    assert isinstance(closed, Closed)
+    assert (closed.reason.initiator, closed.reason.clean) == ("remote", True)
+    (closed,) = deliver(other, closer)
+    assert isinstance(closed, Closed)
+    assert (closed.reason.initiator, closed.reason.clean) == ("local", True)
+    assert closed.reason.detail is None
+
+
+@pytest.mark.parametrize("role", Role)
+def test_when_both_close_at_once_each_started(role: Role) -> None:
+    end = open_end(role)
+    end.close(1000)
+    end.receive_data(close_frame(1001, to=role))
+    reason = end_of(end)
+    assert (reason.code, reason.initiator, reason.clean) == (1001, "local", True)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_peer_that_hangs_up_has_closed(role: Role) -> None:
+    end = open_end(role)
+    end.receive_eof()
+    reason = end_of(end)
+    assert (reason.code, reason.initiator, reason.clean) == (1006, "remote", False)
+    assert reason.detail == f"the {role.peer.value} hung up without a close frame"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_peer_that_hangs_up_instead_of_answering_has_not_started(role: Role) -> None:
+    end = open_end(role)
+    end.close()
+    end.receive_eof()
+    reason = end_of(end)
+    assert (reason.code, reason.initiator, reason.clean) == (1006, "local", False)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("early", [True, False], ids=["open", "closing"])
+def test_whoever_finds_a_fault_has_closed(role: Role, early: bool) -> None:
+    end = open_end(role)
+    if not early:
+        end.close()
+    end.receive_data(b"\xf0")
+    end.receive_data(b"\x80" if role is Role.SERVER else b"\x00")
+    if early:
+        failed = end.next_event()
+        assert isinstance(failed, Failed)
+        assert (failed.reason.initiator, failed.reason.clean) == ("local", False)
+        end.close()
+    reason = end_of(end)
+    assert (reason.code, reason.initiator, reason.clean) == (1002, "local", False)
+    assert reason.detail == f"the {role.peer.value} broke the protocol"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_limit_that_was_exceeded_is_told_with_its_argument(role: Role) -> None:
+    end = open_end(role, limits=Limits(message=3))
+    end.receive_data(frame(BINARY, b"four", to=role))
+    end.next_event()
+    end.close()
+    reason = end_of(end)
+    assert reason.reason == "Exceeded maximum message size: 3 bytes"
+    assert reason.detail == (
+        f"the {role.peer.value} went beyond our limit (max_message_size, or Limits(message=...))"
+    )

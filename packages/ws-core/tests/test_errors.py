@@ -21,15 +21,35 @@ def test_rejection_carries_the_whole_answer() -> None:
 
 def test_closed_connection_tells_its_reason() -> None:
     error = ConnectionClosed(CloseReason(1001, "bye"))
-    assert str(error) == "CloseReason<code=1001, name=GOING_AWAY, reason='bye'>"
+    assert str(error) == "1001 GOING_AWAY: 'bye' (lost)"
     assert repr(error) == (
         "ConnectionClosed<CloseReason<code=1001, name=GOING_AWAY, reason='bye'>>"
     )
 
 
+def test_closed_connection_tells_who_closed_it_and_why() -> None:
+    reason = CloseReason(1009, "big", initiator="local", clean=True, detail="too much came")
+    error = ConnectionClosed(reason)
+    assert (error.initiator, error.clean) == ("local", True)
+    assert str(error) == "1009 MESSAGE_TOO_BIG: 'big' (closed by us: too much came)"
+    assert str(ConnectionClosed(CloseReason(1001, initiator="remote"))) == (
+        "1001 GOING_AWAY (closed by the peer)"
+    )
+
+
+def test_subclass_without_our_constructor_has_the_defaults() -> None:
+    class Own(ConnectionClosed):
+        def __init__(self) -> None:
+            pass
+
+    error = Own()
+    assert (error.reason, error.initiator, error.clean) == (None, None, False)
+
+
 def test_closed_connection_may_have_no_reason() -> None:
     error = ConnectionClosed()
     assert error.reason is None
+    assert (error.initiator, error.clean) == (None, False)
     assert str(error) == "the connection is closed"
     assert repr(error) == "ConnectionClosed<None>"
 

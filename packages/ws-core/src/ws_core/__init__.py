@@ -1,6 +1,6 @@
 """The WebSocket protocol (RFC 6455) without I/O: bytes in, events out; verbs in, bytes out."""
 
-from ._close import CloseCode, CloseReason
+from ._close import CloseCode, CloseReason, Initiator, checked_reason
 from ._connection import Connection
 from ._deflate import Deflate
 from ._errors import ConnectionClosed, ConnectionRejected, HandshakeError, LocalProtocolError
@@ -23,6 +23,7 @@ from ._events import (
 from ._headers import ExtraHeaders
 from ._host import host_header, normalize_host
 from ._limits import Limits
+from ._origins import SAME_ORIGIN, Origins, SameOrigin
 from ._outgoing import Outgoing
 from ._state import Role, State
 from ._url import WebSocketURL, normalize_resource
@@ -33,6 +34,7 @@ __all__ = [
     "NEED_DATA",
     "OVER",
     "PIECE",
+    "SAME_ORIGIN",
     "Accepted",
     "CloseCode",
     "CloseReason",
@@ -46,8 +48,10 @@ __all__ = [
     "Failed",
     "HandshakeError",
     "HandshakeFailed",
+    "Initiator",
     "Limits",
     "LocalProtocolError",
+    "Origins",
     "Outgoing",
     "Pause",
     "Pinged",
@@ -55,9 +59,11 @@ __all__ = [
     "Rejected",
     "Requested",
     "Role",
+    "SameOrigin",
     "State",
     "WebSocketURL",
     "__version__",
+    "checked_reason",
     "host_header",
     "normalize_host",
     "normalize_resource",

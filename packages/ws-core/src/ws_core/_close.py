@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+#: Which side started to close a connection: ours or the peer's.
+Initiator: TypeAlias = Literal["local", "remote"]
 
 
 class CloseCode(enum.IntEnum):
@@ -38,6 +42,11 @@ _RANGE_NAMES = (
     (range(3000, 4000), "IANA_RESERVED"),
     (range(4000, 5000), "PRIVATE_RESERVED"),
 )
+_CLOSERS: dict[Initiator | None, str] = {
+    "local": "closed by us",
+    "remote": "closed by the peer",
+    None: "lost",
+}
 _NAMES: dict[int, str] = {code.value: code.name for code in CloseCode}
 
 # RFC 6455 section 5.5: a control frame's payload is at most 125 bytes, two of them are the code.
@@ -48,14 +57,23 @@ _REASON_BYTES = 123
 class CloseReason:
     """Why a connection was closed.
 
+    Two of them are equal if they say the same code and text.
+
     Args:
         code: The close code (RFC 6455 section 7.4), 1005 if the close frame had none and 1006 if
             there was no close frame.
         reason: The text that came with it, if any.
+        initiator: Who started to close: "local" for our side, "remote" for the peer, None if
+            neither did and the connection was lost.
+        clean: Whether both sides sent a close frame.
+        detail: What happened, as seen from our side and for a person; the peer is not told.
     """
 
     code: int
     reason: str | None = None
+    initiator: Initiator | None = field(default=None, compare=False, kw_only=True)
+    clean: bool = field(default=False, compare=False, kw_only=True)
+    detail: str | None = field(default=None, compare=False, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -73,6 +91,13 @@ class CloseReason:
         said = "" if self.reason is None else f": {self.reason!r}"
         return f"{self.code} {self.name}{said}"
 
+    @property
+    def report(self) -> str:
+        """The summary, and who started to close and why: ``1001 GOING_AWAY (closed by us)``."""
+        closer = _CLOSERS[self.initiator]
+        why = closer if self.detail is None else f"{closer}: {self.detail}"
+        return f"{self.summary} ({why})"
+
     def __repr__(self) -> str:
         # The peer's words are escaped: they end up on terminals and in logs.
         return f"CloseReason<code={self.code}, name={self.name}, reason={self.reason!r}>"
@@ -83,16 +108,28 @@ class ProtocolViolation(Exception):
 
     Attributes:
         reason: What the close frame that answers it will say.
+        advice: The argument of our own side that sets the limit, if there is one.
     """
 
-    def __init__(self, code: CloseCode, reason: str) -> None:
+    def __init__(self, code: CloseCode, reason: str, *, advice: str | None = None) -> None:
         super().__init__(code, reason)
         self.reason = CloseReason(code.value, reason)
+        self.advice = advice
+
+    def told_of(self, peer: str) -> str:
+        """What happened, as our own side tells it."""
+        if self.advice is None:
+            return f"the {peer} broke the protocol"
+        return f"the {peer} went beyond our limit ({self.advice})"
 
 
 def message_too_big(limit: str) -> ProtocolViolation:
     """What a message has done that exceeds `limit`."""
-    return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, f"Exceeded maximum message size: {limit}")
+    return ProtocolViolation(
+        CloseCode.MESSAGE_TOO_BIG,
+        f"Exceeded maximum message size: {limit}",
+        advice="max_message_size, or Limits(message=...)",
+    )
 
 
 def may_travel(code: int) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 
 from ._assembler import Assembler
 from ._client_handshake import ClientHandshake
 from ._close import (
     CloseCode,
     CloseReason,
+    Initiator,
     ProtocolViolation,
     checked_reason,
     parse_close_payload,
@@ -32,7 +34,7 @@ from ._events import (
 )
 from ._frame_reader import FrameReader
 from ._frame_writer import FrameWriter
-from ._frames import Opcode, Piece, checked_payload
+from ._frames import Opcode, Piece, checked_message, checked_payload
 from ._headers import ExtraHeaders
 from ._inflater import Inflater
 from ._inflating_reader import InflatingReader
@@ -104,6 +106,7 @@ class Connection:
         self._compressor: Compressor | None = None
         self._pings = PendingPings(self.limits.pending_pings)
         self._reason: CloseReason | None = None
+        self._initiator: Initiator | None = None
         self._end: Closed | None = None
 
     # The opening handshake.
@@ -197,7 +200,7 @@ class Connection:
             for _ in self.send_message_in_steps(message, compress=compress):
                 pass
             return
-        opcode, payload = _framed(message)
+        opcode, payload = checked_message(message)
         self._check_may_speak("a message")
         self._writer.message(opcode, payload)
 
@@ -210,7 +213,7 @@ class Connection:
         but another message that is to be compressed. Arguments and errors are the same; they are
         raised by the first step, and by the last one if the connection has been closed meanwhile.
         """
-        opcode, payload = _framed(message)
+        opcode, payload = checked_message(message)
         self._check_may_speak("a message")
         compressor = self._compressor
         if compressor is None or not compressor.wants(payload, compress):
@@ -274,13 +277,13 @@ class Connection:
             raise LocalProtocolError(f"a close frame can't be sent: {self._standing()}")
         if self.state is State.OPEN:
             self._writer.close(said)
-            self.state = State.CLOSING
+            self.state, self._initiator = State.CLOSING, "local"
         elif self.state is State.FAILING:
             assert self._reason is not None
             self._writer.close(self._reason)
             # RFC 6455 section 7.1.7: nothing that the peer says from here on is listened to.
             self._end = self._over(self._reason, clean=False)
-        return said
+        return replace(said, initiator=self._initiator)
 
     # Bytes in, events out.
 
@@ -321,10 +324,12 @@ class Connection:
             if isinstance(piece, Piece):
                 return self._handle(piece)
         except ProtocolViolation as violation:
-            return self._fail(violation.reason)
+            return self._fail(violation)
         if piece is NEED_DATA and self._at_eof:
             # RFC 6455 section 7.1.5: there was no close frame.
-            return self._over(CloseReason(CloseCode.ABNORMAL_CLOSURE.value), clean=False)
+            detail = f"the {self.role.peer.value} hung up without a close frame"
+            reason = CloseReason(CloseCode.ABNORMAL_CLOSURE.value, detail=detail)
+            return self._over(reason, clean=False)
         return piece
 
     def written(self, count: int) -> None:
@@ -377,19 +382,21 @@ class Connection:
             self._writer.close(reason)
         return self._over(reason, clean=True)
 
-    def _fail(self, reason: CloseReason) -> Event:
+    def _fail(self, violation: ProtocolViolation) -> Event:
+        reason = replace(violation.reason, detail=violation.told_of(self.role.peer.value))
         if self.state is State.CLOSING:
             # Our close frame is out already, and no other may follow it.
             return self._over(reason, clean=False)
-        self.state, self._reason = State.FAILING, reason
+        self.state, self._initiator = State.FAILING, "local"
+        self._reason = replace(reason, initiator="local")
         self._forget_input()
-        return Failed(reason)
+        return Failed(self._reason)
 
     def _over(self, reason: CloseReason, *, clean: bool) -> Closed:
         self.state = State.CLOSED
         self._forget_input()
         self._compressor = None
-        return Closed(reason, clean)
+        return Closed(replace(reason, initiator=self._initiator or "remote", clean=clean), clean)
 
     def _forget_input(self) -> None:
         """Nothing more is listened to, and nothing answered by itself."""
@@ -408,11 +415,3 @@ class Connection:
 
     def _standing(self) -> str:
         return f"this {self.role.value} is {self.state.value}"
-
-
-def _framed(message: str | bytes | bytearray | memoryview) -> tuple[Opcode, bytes]:
-    if isinstance(message, str):
-        return Opcode.TEXT, message.encode()
-    if isinstance(message, bytes | bytearray | memoryview):
-        return Opcode.BINARY, bytes(message)
-    raise ValueError("message must be str or bytes")

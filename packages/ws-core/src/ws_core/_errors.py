@@ -10,7 +10,7 @@ from typing import Any
 
 from wsproto.utilities import LocalProtocolError
 
-from ._close import CloseReason
+from ._close import CloseReason, Initiator
 
 __all__ = ["ConnectionClosed", "ConnectionRejected", "HandshakeError", "LocalProtocolError"]
 
@@ -55,13 +55,25 @@ class ConnectionClosed(Exception):
 
     reason: CloseReason | None = None
 
-    # Programs subclass it, with and without calling this: it takes whatever it is given.
+    # Programs subclass it, with and without calling this, and some give words for a reason.
     def __init__(self, reason: CloseReason | None = None, *args: Any) -> None:
         super().__init__(reason, *args)
         self.reason = reason
 
+    @property
+    def initiator(self) -> Initiator | None:
+        """Who started to close: "local" for our side, "remote" for the peer, None if neither."""
+        return getattr(self.reason, "initiator", None)
+
+    @property
+    def clean(self) -> bool:
+        """Whether both sides sent a close frame."""
+        return getattr(self.reason, "clean", False)
+
     def __str__(self) -> str:
-        return "the connection is closed" if self.reason is None else str(self.reason)
+        if self.reason is None:
+            return "the connection is closed"
+        return str(getattr(self.reason, "report", self.reason))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}<{self.reason!r}>"

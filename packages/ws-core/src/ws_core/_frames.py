@@ -59,6 +59,19 @@ def checked_payload(payload: bytes | bytearray | memoryview) -> bytes:
     return payload
 
 
+def checked_message(message: str | bytes | bytearray | memoryview) -> tuple[Opcode, bytes]:
+    """What a caller wants to send as a message: which kind, and its bytes.
+
+    Raises:
+        ValueError: for anything else, and for text that has no UTF-8.
+    """
+    if isinstance(message, str):
+        return Opcode.TEXT, message.encode()
+    if isinstance(message, bytes | bytearray | memoryview):
+        return Opcode.BINARY, bytes(message)
+    raise ValueError("message must be str or bytes")
+
+
 def encode_frame(
     opcode: Opcode, payload: bytes, *, masked: bool, rsv1: bool = False
 ) -> tuple[bytes, bytes]:

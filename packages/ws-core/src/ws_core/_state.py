@@ -11,6 +11,11 @@ class Role(enum.Enum):
     CLIENT = "client"
     SERVER = "server"
 
+    @property
+    def peer(self) -> Role:
+        """The other end."""
+        return Role.SERVER if self is Role.CLIENT else Role.CLIENT
+
 
 class State(enum.Enum):
     """Where a connection is in its life."""
