@@ -617,7 +617,7 @@ async def test_handler_errors_go_to_the_handler_nursery(nursery: trio.Nursery) -
     assert [type(error) for error in found] == [Oops]
 
 
-async def test_cancelled_server_leaves_clients_with_1006(nursery: trio.Nursery) -> None:
+async def test_cancelled_server_tells_clients_1001(nursery: trio.Nursery) -> None:
     async with trio.open_nursery() as serving:
         server = await start_server(serving)
         ws = await wrap_client_stream(
@@ -626,7 +626,7 @@ async def test_cancelled_server_leaves_clients_with_1006(nursery: trio.Nursery) 
         await ws.send_message("x")
         await ws.get_message()
         serving.cancel_scope.cancel()
-    assert await end_of(ws) == (1006, None)
+    assert await end_of(ws) == (1001, None)
 
 
 async def test_connections_do_not_wait_for_each_other(nursery: trio.Nursery) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trio_websocket import Deflate, Limits
+from trio_websocket import Deflate, Heartbeat, Limits
 from trio_websocket._settings import Settings
 from ws_core import Role
 
@@ -20,8 +20,9 @@ GOOD: dict[str, Any] = {
     "disconnect_timeout": 10,
     "write_timeout": 30,
     "compression": None,
+    "heartbeat": None,
 }
-NUMBERS = sorted(GOOD.keys() - {"limits", "max_message_size", "compression"})
+NUMBERS = sorted(GOOD.keys() - {"limits", "max_message_size", "compression", "heartbeat"})
 
 
 def settings_of(role: Any = Role.SERVER, **changes: Any) -> Settings:
@@ -38,6 +39,7 @@ def test_defaults() -> None:
     assert settings.disconnect_timeout == 10
     assert settings.write_timeout == 30
     assert settings.deflate is None
+    assert settings.heartbeat is None
 
 
 def test_max_message_size_is_a_limit() -> None:
@@ -113,3 +115,11 @@ def test_compression_that_a_role_can_not_do(role: Role, name: str) -> None:
     settings = settings_of(role, compression=Deflate(**bits))
     with pytest.raises(ValueError, match=rf"a {role.value}'s Deflate\.{name} must be 9 to 15"):
         settings.new_core()
+
+
+def test_heartbeat() -> None:
+    heartbeat = Heartbeat(interval=20, timeout=5)
+    assert settings_of(heartbeat=heartbeat).heartbeat is heartbeat
+    for wrong in (True, 20, (20, 5), Heartbeat):
+        with pytest.raises(TypeError, match="heartbeat must be Heartbeat or None, not "):
+            settings_of(heartbeat=wrong)

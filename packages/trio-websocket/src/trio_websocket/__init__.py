@@ -4,6 +4,7 @@ from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
 
 from ws_core import (
+    SAME_ORIGIN,
     CloseCode,
     CloseReason,
     ConnectionClosed,
@@ -24,11 +25,13 @@ from ._client import (
 from ._connection import WebSocketConnection
 from ._endpoint import Endpoint
 from ._exceptions import ConnectionTimeout, DisconnectionTimeout
+from ._heartbeat import Heartbeat
 from ._request import WebSocketRequest, wrap_server_stream
 from ._server import WebSocketServer, log_handler_error, serve_websocket
 from ._version import __version__
 
 __all__ = [
+    "SAME_ORIGIN",
     "CloseCode",
     "CloseReason",
     "ConnectionClosed",
@@ -38,6 +41,7 @@ __all__ = [
     "DisconnectionTimeout",
     "Endpoint",
     "HandshakeError",
+    "Heartbeat",
     "Limits",
     "LocalProtocolError",
     "WebSocketConnection",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -12,6 +13,7 @@ import outcome
 import trio
 
 from ws_core import (
+    CloseCode,
     ExtraHeaders,
     HandshakeError,
     Limits,
@@ -25,6 +27,7 @@ from ws_core import (
 from ._connection import WebSocketConnection
 from ._dial import checked_port, in_time, open_stream, ssl_context_for
 from ._exceptions import DisconnectionTimeout
+from ._heartbeat import Heartbeat
 from ._opening import shake_hands
 from ._settings import (
     CONN_TIMEOUT,
@@ -55,6 +58,7 @@ async def open_websocket(
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
 ) -> AsyncIterator[WebSocketConnection]:
     """Connect to a server; the connection is closed when the block is left.
 
@@ -78,6 +82,7 @@ async def open_websocket(
         write_timeout: Seconds that a write may be without any progress.
         compression: "deflate", or a `Deflate` that says how, to compress messages if the server
             can; None for not at all.
+        heartbeat: How to find out that the server is gone; None for not at all.
 
     Raises:
         ConnectionTimeout: if the connection was not open in time.
@@ -104,6 +109,7 @@ async def open_websocket(
         limits=limits,
         write_timeout=write_timeout,
         compression=compression,
+        heartbeat=heartbeat,
     )
     # Nothing is raised inside the nursery, which would wrap it in a group.
     try:
@@ -147,6 +153,7 @@ async def connect_websocket(
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
 ) -> WebSocketConnection:
     """Connect to a server; the caller closes the connection.
 
@@ -172,6 +179,7 @@ async def connect_websocket(
         disconnect_timeout=disconnect_timeout,
         write_timeout=write_timeout,
         compression=compression,
+        heartbeat=heartbeat,
     )
     context = ssl_context_for(use_ssl)
     host, port = normalize_host(host), checked_port(port)
@@ -205,6 +213,7 @@ def open_websocket_url(
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
 ) -> AbstractAsyncContextManager[WebSocketConnection]:
     """Connect to a URL; the connection is closed when the block is left.
 
@@ -236,6 +245,7 @@ def open_websocket_url(
         limits=limits,
         write_timeout=write_timeout,
         compression=compression,
+        heartbeat=heartbeat,
     )
 
 
@@ -254,6 +264,7 @@ async def connect_websocket_url(
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
 ) -> WebSocketConnection:
     """Connect to a URL; the caller closes the connection.
 
@@ -281,6 +292,7 @@ async def connect_websocket_url(
         limits=limits,
         write_timeout=write_timeout,
         compression=compression,
+        heartbeat=heartbeat,
     )
 
 
@@ -300,6 +312,7 @@ async def wrap_client_stream(
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
 ) -> WebSocketConnection:
     """Talk WebSocket as a client over a stream that the caller has.
 
@@ -327,6 +340,7 @@ async def wrap_client_stream(
         disconnect_timeout=disconnect_timeout,
         write_timeout=write_timeout,
         compression=compression,
+        heartbeat=heartbeat,
     )
     resource = normalize_resource(resource)
     core = settings.new_core()
@@ -351,7 +365,8 @@ def _url_to_host(
 
 
 async def _close(connection: WebSocketConnection, disconnect_timeout: float) -> None:
-    await connection.aclose()
+    cancelled = trio.current_effective_deadline() == -math.inf
+    await connection.aclose(CloseCode.GOING_AWAY if cancelled else CloseCode.NORMAL_CLOSURE)
     if connection._timed_out:
         raise DisconnectionTimeout(
             f"the server did not answer our close within {disconnect_timeout} seconds "

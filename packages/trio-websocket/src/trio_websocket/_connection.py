@@ -71,8 +71,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         self._path = path
         self._handshake_headers = handshake_headers
         self._request = request
-        self._pump = Pump(core, transport, nursery, settings)
-        nursery.start_soon(self._pump.run, name=f"WebSocket pump of {self}")
+        self._pump = Pump(str(self), core, transport, nursery, settings)
 
     # Facts.
 
@@ -83,7 +82,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         While our side is closing it is what `aclose` was called with; then what the peer answered,
         or 1006 if it did not answer.
         """
-        return self._pump.reason
+        return self._pump.ending.reason
 
     @property
     def is_client(self) -> bool:
@@ -275,15 +274,19 @@ class WebSocketConnection(trio.abc.AsyncResource):
             The same as `closed`.
         """
         await self._pump.finished.wait()
-        assert self._pump.reason is not None
-        return self._pump.reason
+        assert self._pump.ending.reason is not None
+        return self._pump.ending.reason
 
     # Inside.
 
     @property
     def _timed_out(self) -> bool:
         """Whether the peer did not answer our close in time."""
-        return self._pump.timed_out
+        return self._pump.ending.timed_out
+
+    def _leave(self, goodbye: CloseReason) -> None:
+        """Start to close, without waiting for anything."""
+        self._pump.close(goodbye.code, goodbye.reason)
 
     def _abort(self) -> None:
         """Close the stream without waiting for anything."""
@@ -312,11 +315,11 @@ class WebSocketConnection(trio.abc.AsyncResource):
         if not isinstance(error, ConnectionClosed):
             return False
         # The very objects: another connection's reason may well say the same.
-        return any(error.reason is reason for reason in self._pump.reasons)
+        return any(error.reason is reason for reason in self._pump.ending.reasons)
 
     @trio.lowlevel.enable_ki_protection
     async def _say(self, verb: Callable[[*Ts], object], *args: *Ts) -> None:
-        if self._pump.reason is not None:
+        if self._pump.ending.reason is not None:
             self._raise_closed()
         try:
             await self._pump.writer.say(verb, *args)
@@ -325,7 +328,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
 
     @trio.lowlevel.enable_ki_protection
     async def _say_in_steps(self, steps: Generator[None, None, None]) -> None:
-        if self._pump.reason is not None:
+        if self._pump.ending.reason is not None:
             self._raise_closed()
         try:
             await self._pump.writer.say_in_steps(steps)
@@ -333,7 +336,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
             self._raise_closed()
 
     def _raise_closed(self) -> NoReturn:
-        raise ConnectionClosed(self._pump.reason) from self._pump.cause
+        raise ConnectionClosed(self._pump.ending.reason) from self._pump.ending.cause
 
 
 def _takes_long(message: Any) -> bool:

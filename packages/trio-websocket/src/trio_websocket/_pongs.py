@@ -50,6 +50,8 @@ class Pongs:
         self._waiters: dict[trio.lowlevel.Task, None] = {}
         self._unclaimed: bytes | None = None
         self._closed = False
+        # How the payloads of the heartbeat's pings begin.
+        self._own_tag = secrets.token_bytes(4)
         #: Seconds between the last answered ping and its pong.
         self.latency: float | None = None
 
@@ -66,6 +68,16 @@ class Pongs:
         ping.start(bytes(payload))
         self._pings[bytes(payload)] = ping
 
+    def send_own(self, ping: Ping) -> None:
+        """Say a ping of the heartbeat, whose pong nobody else is to see.
+
+        Raises:
+            ValueError: if too many are unanswered.
+            LocalProtocolError: if the connection is not open.
+        """
+        ping.payload = self._own_tag + secrets.token_bytes(4)
+        self.send(ping)
+
     def forget(self, ping: Ping) -> None:
         """Stop waiting for the pong to a ping, if it was sent and has none."""
         for payload, pending in self._pings.items():
@@ -80,6 +92,8 @@ class Pongs:
             ping = self._pings.pop(answered)
             ping.settle()
             self.latency = ping.latency
+        if payload.startswith(self._own_tag):
+            return
         self._unclaimed = None if self._waiters else payload
         self._release(lambda: outcome.Value(payload))
 

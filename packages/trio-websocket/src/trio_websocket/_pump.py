@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import trio
 
@@ -11,18 +12,20 @@ from ws_core import (
     NEED_DATA,
     CloseCode,
     Closed,
-    CloseReason,
     Connection,
     Failed,
     Ponged,
     Role,
+    State,
 )
 
+from ._ending import Ending
 from ._exchange import hear
+from ._heartbeat import Heart, Heartbeat
 from ._inbox import Inbox
 from ._pongs import Pongs
 from ._settings import Settings
-from ._streams import close_now, linger
+from ._streams import close_now, give_up_after, linger
 from ._transport import Transport
 from ._writer import Writer
 
@@ -42,23 +45,22 @@ class Pump:
     It never waits to write, and it alone closes the stream.
 
     Attributes:
-        reason: Why the connection is closed or closing; None while it is open.
-        reasons: All that `reason` has ever been: it is provisional until the peer has answered.
+        ending: Why the connection is closed or closing.
         inbox: The messages that came.
         pongs: The pongs that came, and who waits for them.
         writer: Where to say something.
-        cause: The transport's error that ended the connection, if one did.
-        timed_out: Whether the closing handshake took too long.
         finished: Set when the stream is closed.
     """
 
     def __init__(
-        self, core: Connection, transport: Transport, nursery: trio.Nursery, settings: Settings
+        self,
+        name: str,
+        core: Connection,
+        transport: Transport,
+        nursery: trio.Nursery,
+        settings: Settings,
     ) -> None:
-        self.reason: CloseReason | None = None
-        self.reasons: list[CloseReason] = []
-        self.cause: Exception | None = None
-        self.timed_out = False
+        self.ending = Ending(name)
         self.finished = trio.Event()
         self.inbox = Inbox(settings.message_queue_size)
         self.pongs = Pongs(core)
@@ -75,26 +77,37 @@ class Pump:
         self._scope = trio.CancelScope()
         self._aborted = False
         self._end: Closed | None = None
+        self._reads = 0
+        self._reading = True
+        self._heart: Heart | None = None
+        nursery.start_soon(self.run, name=f"WebSocket pump of {name}")
+        if settings.heartbeat is not None:
+            self._start_heart(settings.heartbeat, nursery)
 
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Read until the conversation is over, part from the peer, and close the stream."""
+        ending = self.ending
         try:
             with self._scope:
                 self._end = await self._converse()
-                self._set_reason(self._end.reason)
+                ending.set_reason(self._end.reason)
                 await self._finish_closing(self._end)
             waited_in_vain = self._end is None and not self._aborted
-            self.timed_out = waited_in_vain and self.cause is None
+            ending.timed_out = waited_in_vain and ending.cause is None
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             if self._end is None:
-                self.cause = self.cause or error
+                ending.fail(error)
+        except trio.Cancelled:
+            await self._say_goodbye()  # noqa: ASYNC120 - it has a shield
+            raise
         finally:
             if self._end is None:
-                self._set_reason(CloseReason(CloseCode.ABNORMAL_CLOSURE.value))
+                ending.lose(self._why_lost())
             self._let_go()
             self.writer.stop()
             await close_now(self._transport.stream)  # noqa: ASYNC102 - it never waits
+            ending.log()
             self.finished.set()
 
     @trio.lowlevel.enable_ki_protection
@@ -108,8 +121,8 @@ class Pump:
         if self.writer.stopped and self._end is None:  # nobody would hear it
             self.inbox.close(discard=True)
             self.abort()
-        elif self.reason is None:
-            self._set_reason(said)
+        elif self.ending.reason is None:
+            self.ending.set_reason(said)
             self._limit_time()
             self.inbox.close(discard=True)
             self.writer.flush()
@@ -131,9 +144,10 @@ class Pump:
             elif event is NEED_DATA:
                 self.writer.flush()
                 await hear(core, self._transport)
+                self._reads += 1
             elif event is HELD_BACK:
                 self.writer.flush()
-                await inbox.wait_room()
+                await self._wait_room()
             elif isinstance(event, Ponged):
                 self.pongs.arrive(event.payload, event.settled)
             elif isinstance(event, Failed):
@@ -145,6 +159,11 @@ class Pump:
             if events % at_once == 0 or core.outgoing.control_size > _PONG_BYTES_PER_CHECKPOINT:
                 self.writer.flush()
                 await trio.lowlevel.checkpoint()
+
+    async def _wait_room(self) -> None:
+        self._reading = False
+        await self.inbox.wait_room()
+        self._reading = True
 
     async def _answer_first(self) -> None:
         """Let the application answer the good messages ahead of a protocol error."""
@@ -167,16 +186,22 @@ class Pump:
         with suppress(Exception):
             await self._transport.stream.aclose()
 
+    async def _say_goodbye(self) -> None:
+        """We are cancelled: tell the peer that we are going away, in one try that does not wait."""
+        if self._core.state in (State.OPEN, State.FAILING):
+            self._core.close(CloseCode.GOING_AWAY)
+        await self.writer.try_once()
+
     def _cannot_write(self, error: Exception) -> None:
         """What the peer sent before is still read, but not for long."""
-        self.cause = error
-        if self.reason is None:
-            self._set_reason(CloseReason(CloseCode.ABNORMAL_CLOSURE.value))
+        self.ending.fail(error)
         if isinstance(error, trio.TooSlowError):
             self.abort()
         self._limit_time()
 
     def _limit_time(self) -> None:
+        if self._heart is not None:
+            self._heart.stop()
         deadline = trio.current_time() + self._disconnect_timeout
         self._scope.deadline = min(self._scope.deadline, deadline)
 
@@ -184,7 +209,35 @@ class Pump:
         """Nothing more comes: let everyone go who waits for it."""
         self.inbox.close(discard=False)
         self.pongs.close()
+        if self._heart is not None:
+            self._heart.stop()
 
-    def _set_reason(self, reason: CloseReason) -> None:
-        self.reason = reason
-        self.reasons.append(reason)
+    def _why_lost(self) -> str:
+        if not self.ending.timed_out:
+            return "our side was cancelled"
+        return (
+            f"the {self._core.role.peer.value} did not answer our close frame within "
+            f"{self._disconnect_timeout} seconds (disconnect_timeout)"
+        )
+
+    def _start_heart(self, heartbeat: Heartbeat, nursery: trio.Nursery) -> None:
+        self._heart = Heart(
+            heartbeat,
+            self.pongs,
+            self._core.outgoing,
+            self._transport,
+            life=lambda: (self._reads, self._reading),
+            flush=self.writer.flush,
+            on_lost=partial(self._give_up, heartbeat),
+        )
+        # While nothing is read, nothing but the system can find out that the peer is gone.
+        give_up_after(self._transport.stream, heartbeat.interval + heartbeat.timeout)
+        nursery.start_soon(self._heart.beat, name="WebSocket heartbeat")
+
+    def _give_up(self, heartbeat: Heartbeat) -> None:
+        text = (
+            f"no sign of life came from the {self._core.role.peer.value} within "
+            f"{heartbeat.timeout} seconds after a ping (heartbeat)"
+        )
+        self.ending.fail(trio.TooSlowError(text))
+        self.abort()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from ws_core import (
@@ -14,6 +16,7 @@ from ws_core import (
 
 from ._connection import WebSocketConnection
 from ._endpoint import Address, StreamEnds
+from ._heartbeat import Heartbeat
 from ._opening import Opening, answer_and_hang_up, read_request
 from ._settings import (
     DISCONN_TIMEOUT,
@@ -29,12 +32,19 @@ from ._settings import (
 class WebSocketRequest:
     """A client asks for a connection: `accept` or `reject` it, once."""
 
-    def __init__(self, opening: Opening, nursery: trio.Nursery, settings: Settings) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        nursery: trio.Nursery,
+        settings: Settings,
+        on_accept: Callable[[WebSocketConnection], None] | None = None,
+    ) -> None:
         """Not for applications: handlers and `wrap_server_stream` are given requests."""
         self._opening = opening
         self._requested = opening.requested
         self._nursery = nursery
         self._settings = settings
+        self._on_accept = on_accept
         self._ends = StreamEnds(opening.transport.stream)
         self._connection: WebSocketConnection | None = None
 
@@ -110,6 +120,8 @@ class WebSocketRequest:
             handshake_headers=self._requested.headers,
             request=self,
         )
+        if self._on_accept is not None:
+            self._on_accept(connection)
         await connection._wait_answered(answer_ends, self._settings.connect_timeout)
         return connection
 
@@ -173,6 +185,7 @@ async def wrap_server_stream(
     disconnect_timeout: float = DISCONN_TIMEOUT,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
 ) -> WebSocketRequest:
     """Read a client's request from a stream that the caller has.
 
@@ -198,5 +211,6 @@ async def wrap_server_stream(
         disconnect_timeout=disconnect_timeout,
         write_timeout=write_timeout,
         compression=compression,
+        heartbeat=heartbeat,
     )
     return WebSocketRequest(await read_request(stream, settings), nursery, settings)

@@ -5,29 +5,34 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from collections.abc import Set as AbstractSet
 from inspect import iscoroutinefunction
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 
-from ws_core import HandshakeError, Limits, Role
+from ws_core import CloseCode, Limits, Role, checked_reason
 
+from ._admission import Admission, AllowedOrigins, Rules
+from ._connection import WebSocketConnection
 from ._endpoint import Address, Endpoint, listener_address
-from ._opening import read_request
+from ._heartbeat import Heartbeat
+from ._log import log
+from ._opening import Opening
 from ._request import WebSocketRequest
 from ._settings import (
     DISCONN_TIMEOUT,
+    MAX_HANDSHAKES,
     MAX_MESSAGE_SIZE,
     MESSAGE_QUEUE_SIZE,
     SERVER_CONN_TIMEOUT,
     WRITE_TIMEOUT,
     Compression,
     Settings,
+    at_least,
 )
 from ._streams import close_now, tune
-
-logger = logging.getLogger("trio-websocket")
+from ._visits import Visits
 
 Handler: TypeAlias = Callable[[WebSocketRequest], Awaitable[object]]
 ErrorHandler: TypeAlias = Callable[[Exception, WebSocketRequest], object]
@@ -35,7 +40,8 @@ ErrorHandler: TypeAlias = Callable[[Exception, WebSocketRequest], object]
 
 def log_handler_error(error: Exception, request: WebSocketRequest) -> None:
     """For `on_handler_error`: log the exception with its traceback, and go on serving."""
-    logger.error("handler of %r for %r failed", request.path, request.remote, exc_info=error)
+    text = "handler of %r for %r failed"
+    log(logging.ERROR, text, request.path, request.remote, cause=error)
 
 
 async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
@@ -53,10 +59,16 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
     limits: Limits | None = None,
     write_timeout: float = WRITE_TIMEOUT,
     compression: Compression = None,
+    heartbeat: Heartbeat | None = None,
+    origins: AllowedOrigins = None,
+    max_connections: int | None = None,
+    max_handshakes: int | None = MAX_HANDSHAKES,
     on_handler_error: ErrorHandler | None = None,
     task_status: trio.TaskStatus[WebSocketServer] = trio.TASK_STATUS_IGNORED,
-) -> NoReturn:
-    """Serve WebSocket on a TCP port until cancelled.
+) -> None:
+    """Serve WebSocket on a TCP port until cancelled, or until `WebSocketServer.shutdown`.
+
+    Cancelled, it tells its clients 1001 as far as that takes no waiting.
 
     ``await nursery.start(serve_websocket, ...)`` returns the `WebSocketServer` once it listens.
 
@@ -80,6 +92,13 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
         write_timeout: Seconds that a write may be without any progress.
         compression: "deflate", or a `Deflate` that says how, to compress messages with clients that
             can; None for not at all.
+        heartbeat: How to find out that a client is gone; None for not at all.
+        origins: Which pages may connect, as `Origins` takes them: the others are answered 403.
+            `SAME_ORIGIN` for those of this very server. None for every client.
+        max_connections: Requests and connections at the same time; more are answered 503. None
+            for no limit.
+        max_handshakes: Clients that are still in their opening handshake at the same time; when
+            there are more, the oldest is dropped. None for no limit.
         on_handler_error: Called with the exception of a failed handler and its request; then the
             server goes on. `log_handler_error` serves well.
         task_status: For `trio.Nursery.start`.
@@ -110,6 +129,10 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
             limits=limits,
             write_timeout=write_timeout,
             compression=compression,
+            heartbeat=heartbeat,
+            origins=origins,
+            max_connections=max_connections,
+            max_handshakes=max_handshakes,
             on_handler_error=on_handler_error,
         )
     except (TypeError, ValueError):
@@ -146,6 +169,10 @@ class WebSocketServer:
         limits: Limits | None = None,
         write_timeout: float = WRITE_TIMEOUT,
         compression: Compression = None,
+        heartbeat: Heartbeat | None = None,
+        origins: AllowedOrigins = None,
+        max_connections: int | None = None,
+        max_handshakes: int | None = MAX_HANDSHAKES,
         on_handler_error: ErrorHandler | None = None,
     ) -> None:
         self._handler = handler
@@ -164,8 +191,15 @@ class WebSocketServer:
             disconnect_timeout=disconnect_timeout,
             write_timeout=write_timeout,
             compression=compression,
+            heartbeat=heartbeat,
         )
         self._settings.new_core()  # what it refuses is refused before there is a client
+        rules = Rules.of(
+            origins=origins, max_connections=max_connections, max_handshakes=max_handshakes
+        )
+        self._admission = Admission(rules, self._settings)
+        self._visits = Visits()
+        self._accepting = trio.CancelScope()
 
     @property
     def port(self) -> int:
@@ -188,38 +222,88 @@ class WebSocketServer:
         """What the server listens on: `Endpoint`, or a ``str`` where there is no IP address."""
         return [listener_address(listener) for listener in self._listeners]
 
+    @property
+    def connections(self) -> AbstractSet[WebSocketConnection]:
+        """The connections that were accepted and whose handlers have not ended.
+
+        It is a view, which changes as they come and go: make a list of it to await something while
+        going through it.
+        """
+        return self._visits.connections.keys()
+
     async def run(
         self, *, task_status: trio.TaskStatus[WebSocketServer] = trio.TASK_STATUS_IGNORED
-    ) -> NoReturn:
-        """Serve until cancelled.
+    ) -> None:
+        """Serve until cancelled, or until `shutdown` is over.
 
         Args:
             task_status: For `trio.Nursery.start`, which returns this server once it listens.
         """
         async with trio.open_nursery() as nursery:
-            serve = partial(
-                trio.serve_listeners,
+            await nursery.start(self._accept, self._handler_nursery or nursery)
+            task_status.started(self)
+        await self._visits.wait_over()
+
+    async def shutdown(
+        self, *, grace: float, code: int = CloseCode.GOING_AWAY, reason: str | None = None
+    ) -> None:
+        """Stop serving, and part from all clients; then `run` returns.
+
+        At once nothing more is accepted, handshakes in flight are answered 503, and every client is
+        told `code` and `reason`: handlers get `ConnectionClosed` when they go on sending or
+        receiving. They have `grace` seconds to finish, then they are cancelled. If it is cancelled
+        itself, so are they, at once. Calling it again, with another grace, is fine.
+
+        Args:
+            grace: Seconds; `math.inf` to wait for as long as it takes.
+            code: The close code.
+            reason: The close reason, cut at a character boundary if it is longer than 123 bytes.
+
+        Raises:
+            TypeError, ValueError: for a code or reason that can't be sent, or a grace below 0,
+                before anything happens.
+        """
+        at_least(0, "grace", grace)
+        goodbye = checked_reason(code, reason)
+        self._accepting.cancel()
+        self._admission.shut()
+        self._visits.send_home(goodbye)
+        try:
+            with trio.move_on_after(grace):
+                await self._visits.wait_over()
+        finally:
+            self._visits.cancel()
+        await self._visits.wait_over()
+
+    async def _accept(self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[object]) -> None:
+        """Accept streams until cancelled, and serve each in a task of its own."""
+        with self._accepting:
+            log(logging.DEBUG, "serving on %s", self.listeners)
+            await trio.serve_listeners(
                 self._serve_stream,
                 self._listeners,
-                handler_nursery=self._handler_nursery or nursery,
+                handler_nursery=nursery,
+                task_status=task_status,
             )
-            await nursery.start(serve)
-            logger.debug("serving on %s", self.listeners)
-            task_status.started(self)
-            await trio.sleep_forever()
-        raise AssertionError("unreachable")  # pragma: no cover - the nursery never ends by itself
 
     async def _serve_stream(self, stream: trio.abc.Stream) -> None:
         """Everything that happens on one stream."""
         tune(stream)
-        try:
-            opening = await read_request(stream, self._settings)
-        except HandshakeError as refusal:
-            logger.debug("no WebSocket request: %s", refusal)
-            return
+        with self._visits.visit() as on_accept:
+            opening = await self._admission.receive(stream)
+            if opening is not None:
+                try:
+                    await self._serve(opening, on_accept)
+                finally:
+                    self._admission.leave()
+
+    async def _serve(
+        self, opening: Opening, on_accept: Callable[[WebSocketConnection], None]
+    ) -> None:
+        """Have the handler answer a request, and clean up behind it."""
         failed, failure = False, None
         async with trio.open_nursery() as nursery:
-            request = WebSocketRequest(opening, nursery, self._settings)
+            request = WebSocketRequest(opening, nursery, self._settings, on_accept)
             try:
                 await self._handler(request)
             except Exception as error:  # noqa: BLE001 - on_handler_error has the say

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 from ws_core import Connection, Deflate, Limits, Role
 
+from ._heartbeat import Heartbeat
+
 #: How messages are to be compressed.
 Compression: TypeAlias = Literal["deflate"] | Deflate | None
 
@@ -18,6 +20,7 @@ WRITE_TIMEOUT = 30
 
 MESSAGE_QUEUE_SIZE = 1
 MAX_MESSAGE_SIZE = 2**20
+MAX_HANDSHAKES = 1000
 # Just under 128 KiB, from where on glibc takes fresh pages from the kernel for each read.
 READ_SIZE = 131_000
 
@@ -34,6 +37,7 @@ class Settings:
     connect_timeout: float
     disconnect_timeout: float
     write_timeout: float
+    heartbeat: Heartbeat | None
 
     @classmethod
     def of(
@@ -48,6 +52,7 @@ class Settings:
         disconnect_timeout: float,
         write_timeout: float,
         compression: Compression,
+        heartbeat: Heartbeat | None,
     ) -> Settings:
         """Check the arguments as callers give them.
 
@@ -62,18 +67,21 @@ class Settings:
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
         elif max_message_size != MAX_MESSAGE_SIZE:
             raise ValueError("give max_message_size or limits, not both")
+        if not (heartbeat is None or isinstance(heartbeat, Heartbeat)):
+            raise TypeError(f"heartbeat must be Heartbeat or None, not {type(heartbeat).__name__}")
         if receive_buffer_size is None:
             receive_buffer_size = READ_SIZE
-        read_size = min(READ_SIZE, _at_least(1, "receive_buffer_size", receive_buffer_size))
+        read_size = min(READ_SIZE, at_least(1, "receive_buffer_size", receive_buffer_size))
         return cls(
             role=role,
-            message_queue_size=_at_least(0, "message_queue_size", message_queue_size),
+            message_queue_size=at_least(0, "message_queue_size", message_queue_size),
             limits=limits,
             deflate=_deflate(compression),
             read_size=int(read_size),
-            connect_timeout=_at_least(0, "connect_timeout", connect_timeout),
-            disconnect_timeout=_at_least(0, "disconnect_timeout", disconnect_timeout),
-            write_timeout=_at_least(0, "write_timeout", write_timeout),
+            connect_timeout=at_least(0, "connect_timeout", connect_timeout),
+            disconnect_timeout=at_least(0, "disconnect_timeout", disconnect_timeout),
+            write_timeout=at_least(0, "write_timeout", write_timeout),
+            heartbeat=heartbeat,
         )
 
     def new_core(self) -> Connection:
@@ -97,7 +105,13 @@ def _deflate(compression: Compression) -> Deflate | None:
     return Deflate()
 
 
-def _at_least(least: float, name: str, value: float) -> float:
+def at_least(least: float, name: str, value: float) -> float:
+    """A number that is no less than `least`.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is less.
+    """
     if not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     if not value >= least:  # also refuses NaN

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TypeVarTuple
 
 import trio
 
 from ws_core import Connection
 
+from ._exchange import write_all
 from ._transport import Transport
 
 Ts = TypeVarTuple("Ts")
+
+# Seconds for a write that should not wait. Whether a stream takes bytes at once can't be seen.
+_ONE_TRY = 0.1
 
 
 class Writer:
@@ -117,6 +121,14 @@ class Writer:
         self.flush()
         while self._outgoing and not self.stopped:
             await self._progress.park()
+
+    async def try_once(self) -> None:
+        """Write what waits as far as that takes no waiting, as nobody will be there to wait."""
+        if self._flushing or self.stopped:  # it waits already
+            return
+        with trio.move_on_after(_ONE_TRY, shield=True):
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await write_all(self._core, self._transport)
 
     def stop(self) -> None:
         """Write nothing more, and let everyone go who waits for it."""

@@ -1,0 +1,174 @@
+"""Whom a server lets in: the bounds on how many, and on whose pages."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import trio
+
+from ws_core import HandshakeError, Origins, SameOrigin
+
+from ._endpoint import StreamEnds
+from ._log import log
+from ._opening import Opening, answer_and_hang_up, read_request
+from ._settings import Settings
+
+#: Whose pages may connect.
+AllowedOrigins: TypeAlias = Collection[str | SameOrigin | None] | SameOrigin | None
+
+# Seconds that are left for handshakes in flight when a server shuts down.
+_LATE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Whom a server lets in.
+
+    Attributes:
+        origins: Which pages may connect; None for all of them, and for clients that are none.
+        max_connections: Requests and connections at the same time.
+        max_handshakes: Clients that are still in their opening handshake at the same time.
+    """
+
+    origins: Origins | None
+    max_connections: float
+    max_handshakes: float
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        origins: AllowedOrigins,
+        max_connections: int | None,
+        max_handshakes: int | None,
+    ) -> Rules:
+        """Check the arguments as callers give them.
+
+        Raises:
+            TypeError: if one is of the wrong type.
+            ValueError: if a number is below 1, or an origin is none.
+        """
+        return cls(
+            None if origins is None else Origins(origins),
+            _count("max_connections", max_connections),
+            _count("max_handshakes", max_handshakes),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a request is refused.
+
+    Attributes:
+        status_code: What the client is answered.
+        text: What it is told.
+        why: What our own side is told beyond that.
+    """
+
+    status_code: int
+    text: str
+    why: str = ""
+
+
+class Admission:
+    """Takes clients in, from the first byte to the moment when a handler has their request."""
+
+    def __init__(self, rules: Rules, settings: Settings) -> None:
+        self._rules = rules
+        self._settings = settings
+        # The oldest first.
+        self._handshakes: dict[trio.CancelScope, None] = {}
+        self._inside = 0
+        self._shut = False
+
+    async def receive(self, stream: trio.abc.Stream) -> Opening | None:
+        """Read a client's request, and count the client in; in the end, call `leave`.
+
+        Returns:
+            The request; None if there was none, or it was refused: then the stream is closed.
+        """
+        with self._handshake():
+            try:
+                opening = await read_request(stream, self._settings)
+            except HandshakeError as error:
+                log(logging.DEBUG, "no WebSocket request: %s", error)
+                return None
+            refusal = self._refusal(opening)
+            if refusal is None:
+                self._inside += 1
+                return opening
+            await self._refuse(opening, refusal)
+        return None
+
+    def leave(self) -> None:
+        """Count a client out."""
+        self._inside -= 1
+
+    def shut(self) -> None:
+        """Let nobody in from now on."""
+        self._shut = True
+        for scope in self._handshakes:
+            self._hurry(scope)
+
+    @contextmanager
+    def _handshake(self) -> Iterator[None]:
+        """A place among the handshakes in flight.
+
+        When all are taken it is that of the oldest: those who mean well are done soon, and those
+        who only hold their place must not keep others out.
+        """
+        with trio.CancelScope() as scope:
+            if len(self._handshakes) >= self._rules.max_handshakes:
+                oldest = next(iter(self._handshakes))
+                del self._handshakes[oldest]
+                oldest.cancel()
+                text = "%d clients are in their handshake (max_handshakes): dropped the oldest"
+                log(logging.INFO, text, self._rules.max_handshakes)
+            self._handshakes[scope] = None
+            if self._shut:
+                self._hurry(scope)
+            try:
+                yield
+            finally:
+                self._handshakes.pop(scope, None)
+
+    def _hurry(self, scope: trio.CancelScope) -> None:
+        scope.deadline = min(scope.deadline, trio.current_time() + _LATE)
+
+    def _refusal(self, opening: Opening) -> _Refusal | None:
+        rules = self._rules
+        if self._shut:
+            return _Refusal(503, "the server is shutting down")
+        if rules.origins is not None:
+            secure = isinstance(opening.transport.stream, trio.SSLStream)
+            if not rules.origins.allow(opening.requested.headers, secure=secure):
+                return _Refusal(403, "this origin is not allowed", " (origins)")
+        if self._inside >= rules.max_connections:
+            most = f": {rules.max_connections} (max_connections)"
+            return _Refusal(503, "there are too many connections", most)
+        return None
+
+    async def _refuse(self, opening: Opening, refusal: _Refusal) -> None:
+        core, requested = opening.core, opening.requested
+        remote = StreamEnds(opening.transport.stream).remote
+        text = "answered %d to %r for %r: %s%s"
+        why = refusal.text, refusal.why
+        log(logging.INFO, text, refusal.status_code, remote, requested.resource, *why)
+        plain = [("Content-Type", "text/plain; charset=utf-8")]
+        core.reject(refusal.status_code, extra_headers=plain, body=f"{refusal.text}\n".encode())
+        await answer_and_hang_up(core, opening.transport, self._settings)
+
+
+def _count(name: str, value: int | None) -> float:
+    if value is None:
+        return math.inf
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be an int or None, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}")
+    return value

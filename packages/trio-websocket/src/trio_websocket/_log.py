@@ -1,0 +1,18 @@
+"""The log: what an operator may want to know."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+_logger = logging.getLogger("trio-websocket")
+
+
+def log(level: int, text: str, *args: object, cause: BaseException | None = None) -> None:
+    """Log a line, with a traceback if there is a cause.
+
+    Whatever a peer has said must come as an argument whose form has its control characters escaped.
+    A failing log handler is no reason for a connection to end, so nothing is raised.
+    """
+    with suppress(Exception):
+        _logger.log(level, text, *args, exc_info=cause, stacklevel=2)

@@ -1,0 +1,393 @@
+"""The heartbeat finds a lost peer in time, and never takes a busy one for lost."""
+
+from __future__ import annotations
+
+import math
+import socket
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from trio_websocket import ConnectionClosed, Heartbeat
+from trio_websocket._streams import tune, unacknowledged
+from ws_core import Pinged, Role
+
+from .peers import (
+    TEXT,
+    MakePair,
+    Pair,
+    Peer,
+    connected,
+    frame,
+    lockstep_pair,
+    memory_pair,
+    small_tcp_pair,
+    tcp_pair,
+    tls_pair,
+    tls_socket_pair,
+)
+
+BOTH = pytest.mark.parametrize("role", list(Role))
+PAIRS = pytest.mark.parametrize("made", [memory_pair, lockstep_pair, tls_pair])
+Clock = trio.testing.MockClock
+
+TIMES = [(20, 20), (20, 5), (5, 30), (0.5, 0.5)]
+
+
+async def answer(peer: Peer) -> None:
+    """Answer all pings."""
+    while True:
+        await peer.hear()
+        await peer.flush()
+
+
+async def swallow(peer: Peer) -> None:
+    """Read, and say nothing."""
+    while await peer.stream.receive_some(65536):
+        pass
+
+
+@BOTH
+@PAIRS
+@pytest.mark.parametrize(("interval", "patience"), TIMES)
+async def test_silent_peer_is_found_on_the_dot(
+    interval: float, patience: float, role: Role, made: MakePair, autojump_clock: Clock
+) -> None:
+    heartbeat = Heartbeat(interval=interval, timeout=patience)
+    async with connected(role, made, heartbeat=heartbeat) as (connection, peer):
+        begin = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(swallow, peer)
+            with pytest.raises(ConnectionClosed) as caught:
+                await connection.get_message()
+            assert trio.current_time() - begin == pytest.approx(interval + patience)
+            nursery.cancel_scope.cancel()
+    error = caught.value
+    assert error.reason is not None
+    assert (error.reason.code, error.initiator, error.clean) == (1006, "local", False)
+    assert error.reason.detail == (
+        f"no sign of life came from the {role.peer.value} within {patience} seconds after a ping "
+        "(heartbeat)"
+    )
+    assert isinstance(error.__cause__, trio.TooSlowError)
+    assert str(error.__cause__) == error.reason.detail
+
+
+@BOTH
+@PAIRS
+async def test_peer_that_stops_answering_is_found(
+    role: Role, made: MakePair, autojump_clock: Clock
+) -> None:
+    heartbeat = Heartbeat(interval=20, timeout=10)
+    async with connected(role, made, heartbeat=heartbeat) as (connection, peer):
+        begin = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            with trio.move_on_after(210):
+                await answer(peer)
+            assert connection.closed is None
+            nursery.start_soon(swallow, peer)
+            reason = await connection.wait_closed()
+            # The ping of second 200 was answered, that of 220 was not.
+            assert trio.current_time() - begin == pytest.approx(230)
+            nursery.cancel_scope.cancel()
+    assert reason.code == 1006
+
+
+@BOTH
+async def test_peer_that_does_not_read_is_found(role: Role, autojump_clock: Clock) -> None:
+    """The ping does not even go out, and the write would have more time."""
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with connected(role, lockstep_pair, heartbeat=heartbeat) as (connection, _):
+        begin = trio.current_time()
+        with pytest.raises(ConnectionClosed) as caught:
+            await connection.send_message(b"x" * 1000)
+        assert trio.current_time() - begin == pytest.approx(15)
+    assert "heartbeat" in str(caught.value)
+
+
+@BOTH
+@PAIRS
+async def test_pings_go_out_once_an_interval(
+    role: Role, made: MakePair, autojump_clock: Clock
+) -> None:
+    heartbeat = Heartbeat(interval=20, timeout=10)
+    async with connected(role, made, heartbeat=heartbeat) as (connection, peer):
+        begin = trio.current_time()
+        found: list[float] = []
+        payloads = set()
+        while len(found) < 5:
+            event = await peer.hear()
+            assert isinstance(event, Pinged)
+            found.append(trio.current_time() - begin)
+            payloads.add(event.payload)
+            await trio.sleep(0.25)
+            await peer.flush()
+        assert found == pytest.approx([20, 40, 60, 80, 100])
+        assert len(payloads) == 5
+        await trio.testing.wait_all_tasks_blocked()
+        assert connection.latency == pytest.approx(0.25)
+
+
+@BOTH
+async def test_pongs_of_the_heartbeat_are_nobody_elses(role: Role, autojump_clock: Clock) -> None:
+    heartbeat = Heartbeat(interval=20, timeout=10)
+    async with (
+        connected(role, heartbeat=heartbeat) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(answer, peer)
+        with trio.move_on_after(100) as waiting:
+            await connection.wait_pong()
+        assert waiting.cancelled_caught
+        await connection.ping(b"mine")
+        assert await connection.wait_pong() == b"mine"
+        nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_any_byte_is_life(role: Role, autojump_clock: Clock) -> None:
+    """A large frame trickles in, and the pongs stay behind it, for ten times the timeout."""
+    heartbeat = Heartbeat(interval=4, timeout=2)
+    async with connected(role, heartbeat=heartbeat) as (connection, peer):
+        for byte in frame(TEXT, b"x" * 20, to=role):
+            await trio.sleep(1.5)
+            await peer.send(bytes([byte]))
+        assert await connection.get_message() == "x" * 20
+        assert connection.closed is None
+
+
+@BOTH
+async def test_slow_consumer_is_not_lost(role: Role, autojump_clock: Clock) -> None:
+    """The queue is full, so nothing is read: pongs are not expected, and pings still go out."""
+    heartbeat = Heartbeat(interval=4, timeout=2)
+    async with connected(role, heartbeat=heartbeat) as (connection, peer):
+        for _ in range(5):
+            await peer.send_frame(TEXT, b"take me")
+        begin = trio.current_time()
+        pings = 0
+        with trio.move_on_after(40):
+            while True:
+                pings += isinstance(await peer.hear(), Pinged)
+        assert trio.current_time() - begin == 40
+        assert pings in (9, 10)
+        assert connection.closed is None
+        for _ in range(5):
+            assert await connection.get_message() == "take me"
+        # Now pongs are expected again: the last ping was sent 40 seconds after the beginning.
+        reason = await connection.wait_closed()
+        assert reason.code == 1006
+        assert 42 <= trio.current_time() - begin <= 42 + 0.25
+
+
+@BOTH
+async def test_peer_that_answers_with_messages_only_is_alive(
+    role: Role, autojump_clock: Clock
+) -> None:
+    heartbeat = Heartbeat(interval=4, timeout=2)
+    async with connected(role, message_queue_size=math.inf, heartbeat=heartbeat) as (
+        connection,
+        peer,
+    ):
+        for _ in range(50):
+            await trio.sleep(1.9)
+            await peer.send_frame(TEXT, b"I am busy")
+        assert connection.closed is None
+
+
+@BOTH
+async def test_pings_of_the_application_do_not_keep_the_heartbeat_from_finding_out(
+    role: Role, autojump_clock: Clock
+) -> None:
+    """It takes no place from them, nor they from it."""
+    heartbeat = Heartbeat(interval=4, timeout=2)
+    async with connected(role, heartbeat=heartbeat) as (connection, peer):
+
+        async def ping() -> None:
+            with pytest.raises(ConnectionClosed):
+                await connection.ping()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(swallow, peer)
+            for _ in range(64):
+                nursery.start_soon(ping)
+            begin = trio.current_time()
+            await connection.wait_closed()
+            assert trio.current_time() - begin == pytest.approx(6)
+            nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_no_heartbeat_while_closing(role: Role, autojump_clock: Clock) -> None:
+    heartbeat = Heartbeat(interval=1, timeout=1)
+    async with connected(role, heartbeat=heartbeat, disconnect_timeout=7) as (connection, peer):
+        begin = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(swallow, peer)
+            await connection.aclose()
+            assert trio.current_time() - begin == pytest.approx(7)
+            assert connection.closed is not None
+            assert connection.closed.detail is not None
+            assert "disconnect_timeout" in connection.closed.detail
+            nursery.cancel_scope.cancel()
+
+
+async def test_one_task_more_and_none_at_the_end(autojump_clock: Clock) -> None:
+    async def living(**settings: Any) -> int:
+        async with connected(Role.SERVER, **settings) as (connection, peer):
+            await trio.testing.wait_all_tasks_blocked()
+            count = trio.lowlevel.current_statistics().tasks_living
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection.aclose)
+                await peer.hear()
+                await peer.flush()
+                await peer.stream.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+            gone = trio.lowlevel.current_statistics().tasks_living
+            assert gone == count - 1 - ("heartbeat" in settings)
+            return count
+
+    without = await living()
+    assert await living(heartbeat=Heartbeat(interval=5, timeout=5)) == without + 1
+
+
+# Real sockets, whose time jumps when nothing has happened for a moment.
+
+
+@pytest.fixture
+def patient_clock(autojump_clock: Clock) -> Clock:
+    """A clock that gives the kernel time before it jumps."""
+    autojump_clock.autojump_threshold = 0.01
+    return autojump_clock
+
+
+async def lopsided_pair() -> tuple[trio.SocketStream, trio.SocketStream]:
+    """Sockets that take much to send, and hold little that was received."""
+    pair = await tcp_pair(buffer=4096)
+    for stream in pair:
+        tune(stream)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
+    return pair
+
+
+async def read_slowly(peer: Peer, rate: int, seconds: float) -> None:
+    """Take up to `rate` bytes a second for so long, and answer nothing."""
+    with trio.move_on_after(seconds):
+        while True:
+            await peer.stream.receive_some(rate)
+            await trio.sleep(1)
+
+
+@BOTH
+@pytest.mark.parametrize("made", [small_tcp_pair, tls_socket_pair])
+async def test_handler_that_only_sends_to_a_slow_peer(
+    role: Role, made: MakePair, patient_clock: Clock
+) -> None:
+    """The ping waits behind bytes that the peer takes, slowly, for ten times the timeout."""
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with (
+        connected(role, made, heartbeat=heartbeat) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(connection.send_message, bytes(1_000_000))
+        await read_slowly(peer, 10_000, 60)
+        assert connection.closed is None
+        nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_burst_that_waits_in_the_kernel(role: Role, patient_clock: Clock) -> None:
+    """All is written, so no write makes progress; the peer takes it from our kernel, slowly."""
+    client, server = await lopsided_pair()
+
+    async def made() -> Pair:
+        await trio.lowlevel.checkpoint()
+        return client, server
+
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with connected(role, made, heartbeat=heartbeat) as (connection, peer):
+        await connection.send_message(bytes(200_000))
+        assert unacknowledged(client if role is Role.CLIENT else server) > 100_000
+        await read_slowly(peer, 2_000, 60)
+        assert connection.closed is None
+
+
+@BOTH
+@pytest.mark.parametrize("size", [200_000, 3_000_000], ids=["in the kernel", "stuck"])
+async def test_peer_that_takes_nothing_more_is_found(
+    role: Role, size: int, patient_clock: Clock
+) -> None:
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with (
+        connected(role, lopsided_pair, heartbeat=heartbeat, write_timeout=math.inf) as (
+            connection,
+            peer,
+        ),
+        trio.open_nursery() as nursery,
+    ):
+        begin = trio.current_time()
+
+        async def send() -> None:
+            with suppress(ConnectionClosed):
+                await connection.send_message(bytes(size))
+
+        nursery.start_soon(send)
+        await read_slowly(peer, 5_000, 22)
+        reason = await connection.wait_closed()
+        # The last byte was read in second 22, but the kernel has a clock of its own.
+        assert 20 < trio.current_time() - begin < 60
+        assert reason.detail is not None
+        assert "heartbeat" in reason.detail
+
+
+@BOTH
+async def test_system_that_takes_bytes_for_a_process_that_hangs(
+    role: Role, patient_clock: Clock
+) -> None:
+    """We go on sending, and its kernel goes on taking: that is no sign of life."""
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with connected(role, tcp_pair, heartbeat=heartbeat) as (connection, _):
+        begin = trio.current_time()
+        while connection.closed is None:
+            await connection.send_message(bytes(100))
+            await trio.sleep(0.3)
+        assert trio.current_time() - begin == pytest.approx(15, abs=1.5)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone has this option")
+@pytest.mark.parametrize("made", [tcp_pair, tls_socket_pair])
+async def test_system_is_told_to_give_up_as_well(made: MakePair) -> None:
+    """While nothing is read, nothing but the system can find out that the peer is gone."""
+    client, server = await made()
+    bottom: Any = client.transport_stream if isinstance(client, trio.SSLStream) else client
+
+    async def pair() -> Pair:
+        await trio.lowlevel.checkpoint()
+        return client, server
+
+    async with connected(Role.CLIENT, pair, heartbeat=Heartbeat(interval=20, timeout=5.5)):
+        assert bottom.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_500
+
+
+# What a heartbeat may be.
+
+
+@pytest.mark.parametrize("name", ["interval", "timeout"])
+@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan])
+def test_no_such_heartbeat(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"Heartbeat\.{name} must be more than 0 seconds"):
+        Heartbeat(**{"interval": 1, "timeout": 1, name: value})
+
+
+@pytest.mark.parametrize("name", ["interval", "timeout"])
+@pytest.mark.parametrize("value", ["1", None])
+def test_heartbeat_of_the_wrong_type(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=rf"Heartbeat\.{name} must be a number, not "):
+        Heartbeat(**{"interval": 1, "timeout": 1, name: value})
+
+
+def test_heartbeat_is_told_by_name() -> None:
+    with pytest.raises(TypeError):
+        Heartbeat(20, 20)  # type: ignore[call-arg]  # which would be which?
