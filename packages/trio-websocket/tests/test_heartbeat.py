@@ -24,10 +24,12 @@ from .peers import (
     frame,
     lockstep_pair,
     memory_pair,
+    reset,
     small_tcp_pair,
     tcp_pair,
     tls_pair,
     tls_socket_pair,
+    until,
 )
 
 BOTH = pytest.mark.parametrize("role", list(Role))
@@ -340,6 +342,27 @@ async def test_peer_that_takes_nothing_more_is_found(
         assert 20 < trio.current_time() - begin < 60
         assert reason.detail is not None
         assert "heartbeat" in reason.detail
+
+
+@BOTH
+@pytest.mark.parametrize("made", [tcp_pair, tls_socket_pair])
+async def test_reset_is_found_while_nothing_is_read(
+    role: Role, made: MakePair, patient_clock: Clock
+) -> None:
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with connected(role, made, heartbeat=heartbeat) as (connection, peer):
+        for _ in range(5):
+            await peer.send_frame(TEXT, b"take me")
+        begin = trio.current_time()
+        while not isinstance(await peer.hear(), Pinged):
+            pass
+        stream = peer.stream
+        reset(stream.transport_stream if isinstance(stream, trio.SSLStream) else stream)
+        await until(lambda: connection.closed is not None, every=0.1)
+        assert trio.current_time() - begin == pytest.approx(10.5, abs=0.3)
+        assert await connection.get_message() == "take me"
+        assert connection.closed is not None
+        assert (connection.closed.code, connection.closed.initiator) == (1006, None)
 
 
 @BOTH

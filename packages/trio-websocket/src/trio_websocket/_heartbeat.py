@@ -12,7 +12,7 @@ import trio
 from ws_core import Outgoing
 
 from ._pongs import Ping, Pongs
-from ._streams import unacknowledged
+from ._streams import has_hung_up, unacknowledged
 from ._transport import Transport
 
 # While a sign of life is due, how often we look for one, as a part of the timeout.
@@ -107,7 +107,8 @@ class Heart:
                 if self._is_lost(now):
                     self._on_lost()
                     return
-                if now >= next_ping:
+                # While nothing is read, nothing but a write finds out that the connection is over.
+                if now >= next_ping or has_hung_up(self._transport.stream):
                     self._send_ping(now)
                     next_ping = now + interval
 

@@ -14,6 +14,7 @@ from ._transport import Transport
 
 if sys.platform == "linux":
     import fcntl
+    import select
     import termios
 
 _NOTSENT_LOWAT = 2**20
@@ -52,6 +53,19 @@ def unacknowledged(stream: trio.abc.Stream) -> int:
     except (OSError, ValueError):  # the socket was closed
         return 0
     return int.from_bytes(answer, sys.byteorder)
+
+
+def has_hung_up(stream: trio.abc.Stream) -> bool:
+    """Whether our system knows that the connection is over in both directions."""
+    bottom = _socket_stream(stream)
+    if bottom is None or sys.platform != "linux":
+        return False
+    poll = select.poll()
+    try:
+        poll.register(bottom.socket.fileno(), 0)
+    except ValueError:  # the socket was closed
+        return True
+    return bool(poll.poll(0))
 
 
 async def linger(transport: Transport) -> None:
