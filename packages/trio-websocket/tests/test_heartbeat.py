@@ -16,6 +16,7 @@ from trio_websocket._streams import tune, unacknowledged
 from ws_core import Pinged, Role
 
 from .peers import (
+    PONG,
     TEXT,
     MakePair,
     Pair,
@@ -234,6 +235,34 @@ async def test_no_heartbeat_while_closing(role: Role, autojump_clock: Clock) -> 
             assert connection.closed.detail is not None
             assert "disconnect_timeout" in connection.closed.detail
             nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_closing_in_the_moment_of_a_ping(role: Role, autojump_clock: Clock) -> None:
+    """The heartbeat is awake already when it is stopped."""
+    heartbeat = Heartbeat(interval=1, timeout=1)
+    for _ in range(20):  # whether it runs before or after is up to chance
+        async with (
+            connected(role, heartbeat=heartbeat) as (connection, peer),
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(swallow, peer)
+            await trio.sleep(1)
+            with trio.move_on_after(0):
+                await connection.aclose()
+            nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_failing_in_the_moment_of_a_ping(role: Role, autojump_clock: Clock) -> None:
+    heartbeat = Heartbeat(interval=1, timeout=1)
+    for events in range(28, 36):  # one of them makes the pump take a breath behind the failure
+        async with connected(role, heartbeat=heartbeat) as (connection, peer):
+            await trio.sleep(0.75)
+            await peer.send(frame(PONG, b"", to=role) * events + b"\xf0\x80")
+            await connection.wait_closed()
+            assert trio.current_time() % 1 < 0.5
+            await trio.sleep(1)
 
 
 async def test_one_task_more_and_none_at_the_end(autojump_clock: Clock) -> None:

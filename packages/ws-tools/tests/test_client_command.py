@@ -102,7 +102,9 @@ async def test_a_connection_that_is_lost(nursery: trio.Nursery) -> None:
 
     code, _, told = await ws_tools("client", await serve_raw(nursery, hang_up), "--wait", "inf")
     assert code == 1
-    assert told.endswith("\nError: the connection was lost: 1006 ABNORMAL_CLOSURE\n")
+    assert told.endswith(
+        "\nError: the connection was lost: 1006 ABNORMAL_CLOSURE (the server hung up without a close frame)\n"
+    )
 
 
 async def test_a_connection_that_is_reset(nursery: trio.Nursery) -> None:
@@ -226,7 +228,9 @@ async def test_a_connection_that_is_lost_under_a_heartbeat(nursery: trio.Nursery
     url = await serve_raw(nursery, hang_up_on_ping)
     code, _, told = await ws_tools("client", url, "--heartbeat", 10, "--wait", "inf")
     assert code == 1
-    assert told.endswith("\nError: the connection was lost: 1006 ABNORMAL_CLOSURE\n")
+    assert told.endswith(
+        "\nError: the connection was lost: 1006 ABNORMAL_CLOSURE (the server hung up without a close frame)\n"
+    )
 
 
 async def go_deaf(stream: trio.SocketStream, _: Connection) -> None:

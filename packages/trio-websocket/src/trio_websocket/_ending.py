@@ -10,6 +10,9 @@ from ws_core import CloseCode, CloseReason, Initiator
 
 from ._log import log
 
+#: What is told where no peer is at fault.
+CANCELLED = "our side was cancelled"
+
 _ABNORMAL = CloseCode.ABNORMAL_CLOSURE.value
 
 
@@ -54,7 +57,7 @@ class Ending:
         """Tell the operator; it is news if our side has found fault with the peer."""
         reason = self.reason
         assert reason is not None
-        news = reason.initiator == "local" and reason.detail is not None
+        news = reason.initiator == "local" and reason.detail not in (None, CANCELLED)
         log(logging.INFO if news else logging.DEBUG, "%s: %s", self._name, reason.report)
 
     def _lose(self, initiator: Initiator | None, detail: str | None = None) -> None:

@@ -19,7 +19,7 @@ from ws_core import (
     State,
 )
 
-from ._ending import Ending
+from ._ending import CANCELLED, Ending
 from ._exchange import hear
 from ._heartbeat import Heart, Heartbeat
 from ._inbox import Inbox
@@ -167,6 +167,7 @@ class Pump:
 
     async def _answer_first(self) -> None:
         """Let the application answer the good messages ahead of a protocol error."""
+        self._stop_heart()
         self.writer.flush()
         with trio.move_on_after(_FAILURE_GRACE):
             await self.inbox.wait_asked()
@@ -200,8 +201,7 @@ class Pump:
         self._limit_time()
 
     def _limit_time(self) -> None:
-        if self._heart is not None:
-            self._heart.stop()
+        self._stop_heart()
         deadline = trio.current_time() + self._disconnect_timeout
         self._scope.deadline = min(self._scope.deadline, deadline)
 
@@ -209,12 +209,11 @@ class Pump:
         """Nothing more comes: let everyone go who waits for it."""
         self.inbox.close(discard=False)
         self.pongs.close()
-        if self._heart is not None:
-            self._heart.stop()
+        self._stop_heart()
 
     def _why_lost(self) -> str:
         if not self.ending.timed_out:
-            return "our side was cancelled"
+            return CANCELLED
         return (
             f"the {self._core.role.peer.value} did not answer our close frame within "
             f"{self._disconnect_timeout} seconds (disconnect_timeout)"
@@ -233,6 +232,10 @@ class Pump:
         # While nothing is read, nothing but the system can find out that the peer is gone.
         give_up_after(self._transport.stream, heartbeat.interval + heartbeat.timeout)
         nursery.start_soon(self._heart.beat, name="WebSocket heartbeat")
+
+    def _stop_heart(self) -> None:
+        if self._heart is not None:
+            self._heart.stop()
 
     def _give_up(self, heartbeat: Heartbeat) -> None:
         text = (

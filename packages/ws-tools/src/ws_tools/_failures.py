@@ -39,8 +39,8 @@ def _closing(error: ConnectionClosed) -> str:
     reason = error.reason or CloseReason(CloseCode.ABNORMAL_CLOSURE)
     if reason.code != CloseCode.ABNORMAL_CLOSURE:
         return f"the connection was closed: {reason.summary}"
-    cause = f" ({error.__cause__})" if error.__cause__ else ""
-    return f"the connection was lost: {reason.summary}{cause}"
+    why = reason.detail or error.__cause__
+    return f"the connection was lost: {reason.summary}" + (f" ({why})" if why else "")
 
 
 def _because(cause: BaseException | None) -> str:
