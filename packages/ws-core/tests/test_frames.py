@@ -36,6 +36,17 @@ def test_every_masking_key_is_new() -> None:
         assert len({key[lane] for key in keys}) > 200
 
 
+def test_masking_keys_can_not_be_foretold() -> None:
+    """They owe nothing to a generator that can be seeded, or guessed from what it said before."""
+    keys = set()
+    for _ in range(20):
+        random.seed(0)
+        client = open_end(Role.CLIENT)
+        client.pong(b"")
+        keys.add(said(client)[2:])
+    assert len(keys) > 18
+
+
 def test_ping_is_a_final_frame() -> None:
     server = open_end(Role.SERVER)
     server.ping(b"hello")

@@ -19,6 +19,11 @@ from .commands import COMMAND, PATIENCE, echo, running, serve, serve_raw, serve_
 HOSTILE = "\x1b[2J\r\n[red]\u202e"
 HARMLESS = r"\x1b[2J\r\n[red]\u202e"
 
+LOST = (
+    "\nError: the connection was lost: 1006 ABNORMAL_CLOSURE "
+    "(the server hung up without a close frame)\n"
+)
+
 
 async def test_a_pipe_gets_its_answers(nursery: trio.Nursery) -> None:
     url = await serve(nursery, echo)
@@ -102,9 +107,7 @@ async def test_a_connection_that_is_lost(nursery: trio.Nursery) -> None:
 
     code, _, told = await ws_tools("client", await serve_raw(nursery, hang_up), "--wait", "inf")
     assert code == 1
-    assert told.endswith(
-        "\nError: the connection was lost: 1006 ABNORMAL_CLOSURE (the server hung up without a close frame)\n"
-    )
+    assert told.endswith(LOST)
 
 
 async def test_a_connection_that_is_reset(nursery: trio.Nursery) -> None:
@@ -228,9 +231,7 @@ async def test_a_connection_that_is_lost_under_a_heartbeat(nursery: trio.Nursery
     url = await serve_raw(nursery, hang_up_on_ping)
     code, _, told = await ws_tools("client", url, "--heartbeat", 10, "--wait", "inf")
     assert code == 1
-    assert told.endswith(
-        "\nError: the connection was lost: 1006 ABNORMAL_CLOSURE (the server hung up without a close frame)\n"
-    )
+    assert told.endswith(LOST)
 
 
 async def go_deaf(stream: trio.SocketStream, _: Connection) -> None:
