@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from ws_core import Role

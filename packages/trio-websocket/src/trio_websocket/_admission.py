@@ -96,7 +96,7 @@ class Admission:
             try:
                 opening = await read_request(stream, self._settings)
             except HandshakeError as error:
-                log(logging.DEBUG, "no WebSocket request: %s", error)
+                log(logging.DEBUG, "no connection: %s", error)
                 return None
             refusal = self._refusal(opening)
             if refusal is None:

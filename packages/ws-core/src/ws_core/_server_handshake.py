@@ -141,7 +141,8 @@ class ServerHandshake:
     def _refuse(self, violation: HandshakeViolation) -> HandshakeFailed:
         headers = [(b"Content-Type", b"text/plain; charset=utf-8")]
         self._answer(violation.status_code, headers, f"{violation.reason}\n".encode())
-        return HandshakeFailed(f"{violation.reason}{violation.hint}", violation.status_code)
+        reason = f"the client's request is wrong: {violation.reason}{violation.hint}"
+        return HandshakeFailed(reason, violation.status_code)
 
     def _answer(self, status_code: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         advice = [
