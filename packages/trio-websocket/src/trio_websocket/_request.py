@@ -96,6 +96,9 @@ class WebSocketRequest:
     ) -> WebSocketConnection:
         """Accept the request.
 
+        A call that is cancelled before it has answered changes nothing; later, it closes the
+        connection.
+
         Args:
             subprotocol: One of `proposed_subprotocols`.
             extra_headers: More headers for the answer.

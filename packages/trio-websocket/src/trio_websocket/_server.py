@@ -179,6 +179,8 @@ class WebSocketServer:
         self._listeners = list(listeners)
         if not self._listeners:
             raise ValueError("Listeners must contain at least one item.")
+        # Now: nobody can ask them when they are closed.
+        self._addresses = [listener_address(listener) for listener in self._listeners]
         self._handler_nursery = handler_nursery
         self._on_handler_error = _checked_error_handler(on_handler_error)
         self._settings = Settings.of(
@@ -208,7 +210,7 @@ class WebSocketServer:
         Raises:
             RuntimeError: if there are several listeners, or the only one has no port.
         """
-        addresses = self.listeners
+        addresses = self._addresses
         if len(addresses) > 1:
             raise RuntimeError("Cannot get port because this server has more than 1 listener.")
         match addresses[0]:
@@ -220,7 +222,7 @@ class WebSocketServer:
     @property
     def listeners(self) -> list[Address]:
         """What the server listens on: `Endpoint`, or a ``str`` where there is no IP address."""
-        return [listener_address(listener) for listener in self._listeners]
+        return list(self._addresses)
 
     @property
     def connections(self) -> AbstractSet[WebSocketConnection]:
