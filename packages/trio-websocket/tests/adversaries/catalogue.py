@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    scripts_admission,
     scripts_closing,
     scripts_compression,
     scripts_frames,
@@ -17,6 +18,7 @@ from .script import SCRIPTS
 __all__ = ["SCRIPTS", "THEMES"]
 
 THEMES = (
+    scripts_admission,
     scripts_closing,
     scripts_compression,
     scripts_frames,

@@ -20,7 +20,13 @@ from typing import Any
 
 import trio
 
-from trio_websocket import WebSocketRequest, WebSocketServer, log_handler_error, serve_websocket
+from trio_websocket import (
+    Heartbeat,
+    WebSocketRequest,
+    WebSocketServer,
+    log_handler_error,
+    serve_websocket,
+)
 
 _PROCESS = Path("/proc/self")
 _GO = trio.Event()
@@ -145,7 +151,7 @@ async def main(settings: dict[str, Any], certificate: str | None, descriptors: i
     """Serve until standard input ends.
 
     Args:
-        settings: Arguments of `serve_websocket`.
+        settings: Arguments of `serve_websocket`; a `Heartbeat` as its own arguments.
         certificate: A file with a key and a certificate, to speak TLS.
         descriptors: How many files may be open.
     """
@@ -155,6 +161,8 @@ async def main(settings: dict[str, Any], certificate: str | None, descriptors: i
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
+    if "heartbeat" in settings:
+        settings["heartbeat"] = Heartbeat(**settings["heartbeat"])
     logging.getLogger().addHandler(loud := Loud())
 
     async def serve(task_status: trio.TaskStatus[WebSocketServer]) -> None:

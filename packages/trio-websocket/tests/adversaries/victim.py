@@ -16,6 +16,7 @@ import time
 
 _EVERY = 0.02
 _PATIENCE = 20
+_PING = 0x89
 _REQUEST = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -53,13 +54,22 @@ def open_websocket(connection: socket.socket) -> None:
         raise ConnectionError(answer.decode("latin-1"))
 
 
+def next_message(connection: socket.socket) -> bytes:
+    """The next frame that is no ping: the server can see that we are alive."""
+    while True:
+        head = read(connection, 2)
+        payload = read(connection, head[1])
+        if head[0] != _PING:
+            return head + payload
+
+
 def echoed(connection: socket.socket, number: int) -> float:
     """The seconds that one message takes to come back."""
     payload = number.to_bytes(4, "big")
     start = time.perf_counter()
     # A masking key of zeros leaves the payload as it is.
     connection.sendall(b"\x82\x84" + bytes(4) + payload)
-    answer = read(connection, 6)
+    answer = next_message(connection)
     taken = time.perf_counter() - start
     if answer != b"\x82\x04" + payload:
         raise ConnectionError(f"{answer!r} came back for message {number}")
