@@ -19,6 +19,7 @@ from trio_websocket import (
     open_websocket_url,
     wrap_client_stream,
 )
+from trio_websocket._admission import Admission, Rules
 from ws_core import Role
 
 from .helpers import HOST, MemoryListener, echo, start_memory_server, start_server
@@ -216,6 +217,19 @@ async def test_refused_client_that_holds_on_counts_as_a_handshake(
     assert (await read_to_end(holding[0])).startswith(b"HTTP/1.1 400 ")
     await holding[1].send_all(b"more")
     nursery.cancel_scope.cancel()
+
+
+async def test_who_comes_while_the_door_is_being_shut_is_not_waited_for(
+    autojump_clock: Clock,
+) -> None:
+    """The listener has given out its stream, and the server is shut before anybody looks at it."""
+    settings = WebSocketServer(echo, [MemoryListener()])._settings  # noqa: SLF001 - they are many
+    admission = Admission(Rules(None, 1, 1), settings)
+    admission.shut()
+    ours, theirs = trio.testing.memory_stream_pair()
+    assert await admission.receive(theirs) is None
+    assert trio.current_time() == 1
+    assert await read_to_end(ours) == b""
 
 
 @pytest.mark.parametrize("name", ["max_connections", "max_handshakes"])
