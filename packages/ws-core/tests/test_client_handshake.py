@@ -153,6 +153,7 @@ def test_options_of_connection_may_stand_on_several_lines() -> None:
         ({b"Sec-WebSocket-Protocol": b"c"}, "unrecognized subprotocol"),
         ({b"Sec-WebSocket-Protocol": b"a, b"}, "unrecognized subprotocol"),
         ({b"Sec-WebSocket-Protocol": b"A"}, "unrecognized subprotocol"),
+        ({b"Sec-WebSocket-Protocol": b"\x1b[2J" + b"x" * 9999}, "unrecognized subprotocol"),
         ({b"Sec-WebSocket-Extensions": b"permessage-deflate"}, "an extension that was not offered"),
         ({b"Transfer-Encoding": b"chunked"}, "a 101 has no body"),
         ({b"Content-Length": b"5"}, "a 101 has no body"),

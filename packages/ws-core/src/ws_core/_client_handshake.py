@@ -61,6 +61,7 @@ class ClientHandshake:
         self._reader = HeadReader(incoming, limits)
         self._wsproto = WSConnection(ConnectionType.CLIENT)
         self._requested = False
+        self._offered: tuple[str, ...] = ()
         self._answered_early = False
         self._interim_answers = 0
         self._rejection: RejectConnection | None = None
@@ -94,10 +95,11 @@ class ClientHandshake:
         headers = [header for header in headers if header[0].lower() != b"host"]
         if self._wanted is not None:
             headers.append((b"Sec-WebSocket-Extensions", offer(self._wanted)))
+        self._offered = tuple(checked_subprotocols(subprotocols))
         request = Request(
             host=host,
             target=normalize_resource(resource),
-            subprotocols=list(checked_subprotocols(subprotocols)),
+            subprotocols=list(self._offered),
             extra_headers=headers,
         )
         self._requested = True
@@ -162,6 +164,10 @@ class ClientHandshake:
         try:
             headers = parse_fields(head)
             _check_answer(version, headers)
+            for subprotocol in values_of(headers, b"sec-websocket-protocol"):
+                # wsproto's own error would say it as it came.
+                if subprotocol.decode("ascii") not in self._offered:
+                    raise HandshakeViolation("unrecognized subprotocol")
             extensions = values_of(headers, b"sec-websocket-extensions")
             self.deflate = check_answer(
                 self._wanted, parse_extensions([value.decode("ascii") for value in extensions])
