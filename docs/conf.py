@@ -24,4 +24,4 @@ napoleon_numpy_docstring = False
 html_theme = "furo"
 html_title = f"trio-websocket {release}"
 html_static_path = ["_static"]
-html_css_files = ["diagrams.css"]
+html_css_files = ["diagrams.css", "tables.css"]

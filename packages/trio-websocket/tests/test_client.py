@@ -632,6 +632,28 @@ async def test_answers_that_are_none(nursery: trio.Nursery, via: Via, answer: by
     assert str(raised.value)
 
 
+@any_way
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_redirections_are_not_followed(nursery: trio.Nursery, via: Via, status: int) -> None:
+    """Whoever follows one says there, too, what only the first server was to know."""
+    asked: list[str] = []
+
+    async def handler(request: WebSocketRequest) -> None:
+        asked.append(request.path)
+
+    other = await start_server(nursery, handler)
+    answer = (
+        f"HTTP/1.1 {status} Elsewhere\r\nLocation: {url_of(other)}\r\nContent-Length: 0\r\n\r\n"
+    )
+    port = await serve_raw(nursery, answering(answer.encode()))
+    async with trio.open_nursery() as inner:
+        with trio.fail_after(5), pytest.raises(ConnectionRejected) as raised:
+            await via(inner, port)
+    assert raised.value.status_code == status
+    assert dict(raised.value.headers)[b"location"] == url_of(other).encode()
+    assert asked == []
+
+
 async def test_unoffered_subprotocol(nursery: trio.Nursery) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
     peer = Peer(theirs, Role.SERVER)

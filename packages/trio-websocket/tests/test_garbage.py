@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +12,10 @@ import trio
 import trio.testing
 
 from trio_websocket import ConnectionClosed, WebSocketRequest, open_websocket_url
+from ws_core import Role
 
 from .helpers import start_server, url_of
+from .peers import BINARY, connected, tcp_pair
 
 
 @contextmanager
@@ -66,3 +69,25 @@ async def test_a_rejected_request_is_gone_when_it_is_over(nursery: trio.Nursery)
             async with open_websocket_url(url_of(server)):
                 pass  # pragma: no cover - it is not entered
         await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("compression", [None, "deflate"])
+async def test_no_message_is_kept(role: Role, compression: str | None) -> None:
+    """Neither what was sent nor what was received last."""
+    async with connected(role, tcp_pair, compression=compression) as (connection, peer):
+        tracemalloc.start()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection.send_message, bytes(1_000_000))
+                assert await peer.hear() == bytes(1_000_000)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(peer.send_frame, BINARY, bytes(1_000_000))
+                assert await connection.get_message() == bytes(1_000_000)
+            await connection.send_message(b"small")
+            assert await peer.hear() == b"small"
+            gc.collect()
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept < 200_000

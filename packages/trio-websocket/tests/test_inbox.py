@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from ws_core import Role
 
 from .peers import (
     CLOSE,
+    CONTINUATION,
     PING,
     TEXT,
     MakePair,
@@ -168,6 +170,8 @@ async def test_end_lets_all_receivers_go(made: MakePair, role: Role) -> None:
                 nursery.start_soon(receive)
             await trio.testing.wait_all_tasks_blocked(0.001)
             nursery.start_soon(peer.send_frame, CLOSE)
+            await peer.hear_all()
+            await peer.stream.aclose()
         assert [error.reason.code for error in errors if error.reason] == [1005] * 5
 
 
@@ -191,3 +195,34 @@ async def test_receiving_is_a_checkpoint_also_when_messages_wait(role: Role) -> 
                 await connection.get_message()
             nursery.cancel_scope.cancel()
         assert turns >= 15
+
+
+@BOTH
+@PAIRS
+@pytest.mark.parametrize("seed", range(5))
+async def test_reading_goes_on_whatever_the_pace(made: MakePair, role: Role, seed: int) -> None:
+    """Reading that was stopped for a full queue must not be forgotten."""
+    source = random.Random(seed)
+    sizes = [source.choice((0, 1, 100, 5_000, 70_000)) for _ in range(60)]
+    capacity = source.randrange(4)
+    async with (
+        connected(role, made, message_queue_size=capacity) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+
+        async def send() -> None:
+            for size in sizes:
+                await peer.send_frame(TEXT, b"x" * size, fin=False)
+                await peer.send_frame(PING)
+                await peer.send_frame(CONTINUATION)
+                for _ in range(source.randrange(3)):
+                    await trio.lowlevel.checkpoint()
+
+        nursery.start_soon(send)
+        nursery.start_soon(peer.hear_all)
+        with trio.fail_after(20):
+            for size in sizes:
+                assert await connection.get_message() == "x" * size
+                for _ in range(source.choice((0, 1, 10))):
+                    await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()

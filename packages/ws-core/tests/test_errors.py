@@ -1,14 +1,20 @@
 import pickle
+from collections.abc import Callable
 
+import pytest
 import wsproto.utilities
 
 from ws_core import (
     CloseReason,
+    Connection,
     ConnectionClosed,
     ConnectionRejected,
     HandshakeError,
     LocalProtocolError,
+    Role,
 )
+
+from .two_ends import open_end
 
 
 def test_rejection_carries_the_whole_answer() -> None:
@@ -73,3 +79,23 @@ def test_errors_travel_between_processes() -> None:
 
 def test_our_own_mistakes_are_wsprotos_error() -> None:
     assert LocalProtocolError is wsproto.utilities.LocalProtocolError
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda end: end.send_message("secret" * 100_000),
+        lambda end: end.send_message(b"secret" * 100_000),
+        lambda end: end.ping(b"secret"),
+        lambda end: end.pong(b"secret"),
+        lambda end: end.ping(b"secret" * 100_000),
+    ],
+)
+def test_what_could_not_be_sent_is_not_in_the_error(say: Callable[[Connection], None]) -> None:
+    end = open_end(Role.CLIENT)
+    end.close()
+    with pytest.raises((LocalProtocolError, ValueError)) as caught:
+        say(end)
+    text = str(caught.value) + repr(caught.value)
+    assert "secret" not in text
+    assert len(text) < 300

@@ -133,9 +133,9 @@ def cost(attack: Attack) -> float:
 @pytest.mark.parametrize(
     ("attack", "count"),
     [
-        (large_message, 10_000),
+        (large_message, 20_000),
         (text_byte_by_byte, 10_000),
-        (fragments, 5_000),
+        (fragments, 20_000),
         (empty_fragments, 5_000),
         (pings, 3_000),
         (header_in_small_reads, 10_000),
@@ -144,17 +144,17 @@ def cost(attack: Attack) -> float:
         (commas_among_subprotocols, 20_000),
         (rejection, 3_000),
         (blocks_of_nothing, 50_000),
-        (data_behind_a_final_block, 10_000),
+        (data_behind_a_final_block, 40_000),
         (final_blocks, 20_000),
         (bomb, 10_000),
     ],
 )
-def test_four_times_as_much_takes_no_more_than_eight_times_as_long(
+def test_four_times_as_much_takes_no_more_than_six_times_as_long(
     attack: Callable[[int], Attack], count: int
 ) -> None:
     """Of what grows with the square it would take sixteen times; a busy machine has some tries."""
     ratios: list[float] = []
-    while not ratios or (ratios[-1] > 8 and len(ratios) < 5):
+    while not ratios or (ratios[-1] > 6 and len(ratios) < 5):
         little, much = (min(cost(attack(size)) for _ in range(2)) for size in (count, 4 * count))
         ratios.append(much / little)
-    assert min(ratios) <= 8, ratios
+    assert min(ratios) <= 6, ratios

@@ -1,6 +1,6 @@
 """Run the scripts, and print a table of what they cost the server.
 
-From the folder ``packages/trio-websocket``: ``python -m tests.adversaries``.
+``hatch run adversaries``; in the folder of trio-websocket, ``python -m tests.adversaries``.
 """
 
 from __future__ import annotations
