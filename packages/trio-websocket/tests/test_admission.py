@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 from typing import Any
@@ -180,14 +181,45 @@ async def test_oldest_handshake_makes_room(
         with trio.move_on_after(0.01) as waiting:
             await read_to_end(stream)
         assert waiting.cancelled_caught
-    assert (
-        caplog.text.count("3 clients are in their handshake (max_handshakes): dropped the oldest")
-        == 2
+    line = (
+        "dropping the oldest of the clients that are in their opening handshake: "
+        "3 are the most (max_handshakes)"
     )
+    assert caplog.text.count(line) == 1
     await dial(nursery, listener)
     await idle[-1].send_all(REQUEST)
     answer = await idle[-1].receive_some(12)
     assert answer == b"HTTP/1.1 101"
+    nursery.cancel_scope.cancel()
+
+
+async def test_handshakes_make_room_where_no_descriptor_is_left(
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture, autojump_clock: Clock
+) -> None:
+    class Exhausted(MemoryListener):
+        """A listener that has none left at first."""
+
+        left = 0
+
+        async def accept(self) -> trio.abc.Stream:
+            if self.left == 1:
+                self.left -= 1
+                raise OSError(errno.EMFILE, "Too many open files")
+            self.left -= 1
+            return await super().accept()
+
+    caplog.set_level(logging.INFO, "trio-websocket")
+    listener = Exhausted()
+    listener.left = 5
+    await nursery.start(WebSocketServer(echo, [listener]).run)
+    idle = [listener.connect() for _ in range(4)]
+    with trio.fail_after(0.05):
+        for stream in idle[:2]:
+            assert await read_to_end(stream) == b""
+    await idle[2].send_all(REQUEST)
+    assert (await idle[2].receive_some()).startswith(b"HTTP/1.1 101 ")
+    await dial(nursery, listener)
+    assert "there are no descriptors left" in caplog.text
     nursery.cancel_scope.cancel()
 
 
@@ -225,7 +257,7 @@ async def test_who_comes_while_the_door_is_being_shut_is_not_waited_for(
     """The listener has given out its stream, and the server is shut before anybody looks at it."""
     settings = WebSocketServer(echo, [MemoryListener()])._settings  # noqa: SLF001 - they are many
     admission = Admission(Rules(None, 1, 1), settings)
-    admission.shut()
+    admission.close()
     ours, theirs = trio.testing.memory_stream_pair()
     assert await admission.receive(theirs) is None
     assert trio.current_time() == 1

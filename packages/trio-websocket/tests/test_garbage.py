@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_websocket import ConnectionClosed, WebSocketRequest, open_websocket_url
+from trio_websocket import ConnectionClosed, Heartbeat, WebSocketRequest, open_websocket_url
 from ws_core import Role
 
 from .helpers import start_server, url_of
@@ -36,8 +36,11 @@ def no_garbage_of_ours() -> Iterator[None]:
         gc.enable()
 
 
+@pytest.mark.parametrize("heartbeat", [None, Heartbeat(interval=60, timeout=60)])
 @pytest.mark.parametrize("ends", ["by returning", "by failing", "with its client"])
-async def test_a_connection_is_gone_when_it_is_over(nursery: trio.Nursery, ends: str) -> None:
+async def test_a_connection_is_gone_when_it_is_over(
+    nursery: trio.Nursery, ends: str, heartbeat: Heartbeat | None
+) -> None:
     async def handler(request: WebSocketRequest) -> None:
         ws = await request.accept()
         await ws.send_message(await ws.get_message())
@@ -46,9 +49,11 @@ async def test_a_connection_is_gone_when_it_is_over(nursery: trio.Nursery, ends:
         if ends == "with its client":
             await ws.get_message()
 
-    server = await start_server(nursery, handler, on_handler_error=lambda *_: None)
+    server = await start_server(
+        nursery, handler, on_handler_error=lambda *_: None, heartbeat=heartbeat
+    )
     with no_garbage_of_ours():
-        async with open_websocket_url(url_of(server)) as ws:
+        async with open_websocket_url(url_of(server), heartbeat=heartbeat) as ws:
             await ws.ping()
             await ws.send_message(b"x" * 100_000)
             await ws.get_message()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 import trio
 import trio.testing
 
-from trio_websocket import ConnectionClosed, Heartbeat
-from trio_websocket._streams import tune, unacknowledged
+from trio_websocket import ConnectionClosed, Heartbeat, Limits
+from trio_websocket._streams import tune
+from trio_websocket._tcp import unacknowledged
 from ws_core import Pinged, Role
 
 from .peers import (
+    BINARY,
     PONG,
     TEXT,
     MakePair,
@@ -36,6 +39,7 @@ from .peers import (
 BOTH = pytest.mark.parametrize("role", list(Role))
 PAIRS = pytest.mark.parametrize("made", [memory_pair, lockstep_pair, tls_pair])
 Clock = trio.testing.MockClock
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells")
 
 TIMES = [(20, 20), (20, 5), (5, 30), (0.5, 0.5)]
 
@@ -284,6 +288,107 @@ async def test_one_task_more_and_none_at_the_end(autojump_clock: Clock) -> None:
     assert await living(heartbeat=Heartbeat(interval=5, timeout=5)) == without + 1
 
 
+class SlowLine(trio.abc.Stream):
+    """A stream on which every write takes a moment."""
+
+    def __init__(self, bottom: trio.abc.Stream) -> None:
+        self._bottom = bottom
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.sleep(0.05)
+        await self._bottom.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._bottom.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._bottom.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self._bottom.aclose()
+
+
+async def slow_pair() -> Pair:
+    """Two slow lines in memory."""
+    client, server = await memory_pair()
+    return SlowLine(client), SlowLine(server)
+
+
+@BOTH
+@pytest.mark.parametrize(("interval", "patience"), [(30, 20), (20, 20), (5, 20)])
+async def test_line_that_moves_proves_nothing_beyond_the_ping(
+    interval: float, patience: float, role: Role, autojump_clock: Clock
+) -> None:
+    """A process hangs; its system goes on taking what we go on sending, ahead of later pings."""
+    heartbeat = Heartbeat(interval=interval, timeout=patience)
+    async with (
+        connected(role, slow_pair, heartbeat=heartbeat) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(swallow, peer)
+        begin = trio.current_time()
+        while connection.closed is None:
+            with suppress(ConnectionClosed):
+                await connection.send_message(bytes(30_000))
+        assert trio.current_time() - begin <= (interval + patience) * 1.1
+        nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_our_own_lateness_is_not_the_peers(role: Role, mock_clock: Clock) -> None:
+    """We were busy for long, or our process was stopped; its pong waits to be read."""
+    heartbeat = Heartbeat(interval=20, timeout=5)
+    for _ in range(20):  # who runs first is up to chance
+        async with connected(role, heartbeat=heartbeat) as (connection, peer):
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(20)
+            assert isinstance(await peer.hear(), Pinged)
+            await peer.flush()
+            mock_clock.jump(1000)
+            await trio.testing.wait_all_tasks_blocked()
+            assert connection.closed is None
+
+
+@BOTH
+async def test_round_trip_that_takes_longer_than_the_interval(
+    role: Role, autojump_clock: Clock
+) -> None:
+    async with (
+        connected(role, heartbeat=Heartbeat(interval=1, timeout=10)) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+
+        async def answer_late() -> None:
+            while True:
+                await peer.hear()
+                await trio.sleep(3)
+                await peer.flush()
+
+        nursery.start_soon(answer_late)
+        await trio.sleep(30)
+        assert connection.latency == pytest.approx(3)
+        assert connection.closed is None
+        nursery.cancel_scope.cancel()
+
+
+@BOTH
+async def test_ping_that_found_no_place_is_not_waited_for(
+    role: Role, autojump_clock: Clock
+) -> None:
+    heartbeat, limits = Heartbeat(interval=10, timeout=5), Limits(pending_pings=1)
+    async with (
+        connected(role, heartbeat=heartbeat, limits=limits) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+        await trio.sleep(9.9)
+        nursery.start_soon(connection.ping)
+        await trio.sleep(0.2)
+        nursery.start_soon(answer, peer)
+        await trio.sleep(100)
+        assert connection.closed is None
+        nursery.cancel_scope.cancel()
+
+
 # Real sockets, whose time jumps when nothing has happened for a moment.
 
 
@@ -408,19 +513,88 @@ async def test_system_that_takes_bytes_for_a_process_that_hangs(
         assert trio.current_time() - begin == pytest.approx(15, abs=1.5)
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone has this option")
-@pytest.mark.parametrize("made", [tcp_pair, tls_socket_pair])
-async def test_system_is_told_to_give_up_as_well(made: MakePair) -> None:
-    """While nothing is read, nothing but the system can find out that the peer is gone."""
-    client, server = await made()
-    bottom: Any = client.transport_stream if isinstance(client, trio.SSLStream) else client
+@on_linux
+@BOTH
+async def test_peer_that_talks_and_takes_nothing_is_alive(role: Role, patient_clock: Clock) -> None:
+    """Its window is closed, so no ping can reach it; but what it says can be heard."""
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with (
+        connected(role, small_tcp_pair, heartbeat=heartbeat, write_timeout=math.inf) as (
+            connection,
+            peer,
+        ),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(connection.send_message, bytes(3_000_000))
+        for _ in range(50):
+            await peer.send_frame(TEXT, b"I am here")
+            assert await connection.get_message() == "I am here"
+            await trio.sleep(2)
+        assert connection.closed is None
+        nursery.cancel_scope.cancel()
 
-    async def pair() -> Pair:
+
+@on_linux
+@BOTH
+async def test_two_that_take_nothing_from_each_other_are_alive(
+    role: Role, patient_clock: Clock
+) -> None:
+    """Both windows are closed, and both systems say so: nothing is lost, and nothing is due."""
+    heartbeat = Heartbeat(interval=10, timeout=5)
+    async with (
+        connected(role, small_tcp_pair, heartbeat=heartbeat, write_timeout=math.inf) as (
+            connection,
+            peer,
+        ),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(connection.send_message, bytes(3_000_000))
+        nursery.start_soon(peer.send, frame(TEXT, b"take me", to=role) * 100_000)
+        await trio.sleep(100)
+        assert connection.closed is None
+        nursery.cancel_scope.cancel()
+
+
+@on_linux
+async def test_tls_record_that_trickles_in(patient_clock: Clock) -> None:
+    """It is read only when it is whole, but its bytes arrive all the time."""
+    client, server = await tls_socket_pair()
+    assert isinstance(client, trio.SSLStream)
+
+    async def made() -> Pair:
         await trio.lowlevel.checkpoint()
         return client, server
 
-    async with connected(Role.CLIENT, pair, heartbeat=Heartbeat(interval=20, timeout=5.5)):
-        assert bottom.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_500
+    heartbeat = Heartbeat(interval=4, timeout=2)
+    async with connected(Role.SERVER, made, heartbeat=heartbeat) as (connection, peer):
+        tcp = client.transport_stream
+        client.transport_stream = recorder = Recorder()
+        await peer.send_frame(BINARY, bytes(4000))
+        client.transport_stream = tcp
+        for start in range(0, len(recorder.data), 100):
+            await tcp.send_all(recorder.data[start : start + 100])
+            await trio.sleep(1)
+        assert await connection.get_message() == bytes(4000)
+
+
+class Recorder(trio.abc.Stream):
+    """Keeps what is sent to it."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        self.data += bytes(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
 
 
 # What a heartbeat may be.

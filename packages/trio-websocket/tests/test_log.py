@@ -131,6 +131,27 @@ async def test_nothing_that_a_peer_says_appears_raw(
         assert record.getMessage().isprintable()
 
 
+async def test_long_words_of_a_peer_are_cut(
+    nursery: trio.Nursery, log: pytest.LogCaptureFixture
+) -> None:
+    async def fail(asked: WebSocketRequest) -> None:  # noqa: ASYNC124 - handlers are async
+        raise ValueError
+
+    refusing = await start_server(nursery, echo, origins=["null"])
+    failing = await start_server(nursery, fail, on_handler_error=log_handler_error)
+    for server in (refusing, failing):
+        stream = await trio.open_tcp_stream(HOST, server.port)
+        await stream.send_all(request(start=b"GET /%s HTTP/1.1" % (b"x" * 10_000)))
+        await stream.send_eof()
+        await read_to_end(stream)
+        await stream.aclose()
+    lines = of_level(log, logging.INFO) + of_level(log, logging.ERROR)
+    assert len(lines) == 2
+    for line in lines:
+        assert "/" + "x" * 199 + "..." in line
+        assert len(line) < 400
+
+
 class Broken(logging.Handler):
     """A log handler that fails at each record."""
 

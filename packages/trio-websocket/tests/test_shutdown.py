@@ -18,13 +18,15 @@ from trio_websocket import (
     WebSocketConnection,
     WebSocketRequest,
     WebSocketServer,
+    connect_websocket_url,
     open_websocket_url,
     serve_websocket,
     wrap_client_stream,
 )
+from trio_websocket._unwrap import parted
 from ws_core import Role
 
-from .helpers import HOST, MemoryListener, connect_pair, echo, start_server, url_of
+from .helpers import HOST, MemoryListener, echo, start_server, url_of
 from .peers import (
     REQUEST,
     TEXT,
@@ -354,6 +356,172 @@ async def test_serve_websocket_returns(nursery: trio.Nursery) -> None:
         await server.shutdown(grace=1)
 
 
+@pytest.mark.parametrize("grace", [0, 5])
+@pytest.mark.parametrize("tls", [False, True])
+async def test_everyone_is_told_however_short_the_grace(
+    grace: float, tls: bool, nursery: trio.Nursery
+) -> None:
+    client_context, server_context = tls_contexts()
+    server = await start_server(nursery, ssl_context=server_context if tls else None)
+    url = f"wss://localhost:{server.port}" if tls else url_of(server)
+    codes: list[tuple[int, str | None]] = []
+
+    async def client(*, task_status: trio.TaskStatus[None]) -> None:
+        async with open_websocket_url(url, client_context if tls else None) as ws:
+            task_status.started()
+            codes.append(await code_of(ws))
+
+    async with trio.open_nursery() as clients:
+        for _ in range(10):
+            await clients.start(client)
+        await server.shutdown(grace=grace)
+    assert codes == [(1001, None)] * 10
+
+
+async def test_messages_that_came_can_still_be_taken(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    taken: list[str | bytes] = []
+
+    async def handler(request: WebSocketRequest) -> None:
+        connection = await request.accept()
+        await trio.sleep(1)
+        taken.extend([message async for message in connection])
+
+    serving = Serving(nursery, handler, message_queue_size=10)
+    await serving.start()
+    client = await serving.client()
+    for number in range(5):
+        await client.send_message(str(number))
+    await trio.testing.wait_all_tasks_blocked()
+    await serving.server.shutdown(grace=5)
+    assert taken == ["0", "1", "2", "3", "4"]
+
+
+async def test_by_a_handler(nursery: trio.Nursery, autojump_clock: Clock) -> None:
+    """It waits for all others, and then goes on."""
+    ended: list[float] = []
+
+    async def handler(request: WebSocketRequest) -> None:
+        connection = await request.accept()
+        async for message in connection:
+            if message == "stop":
+                async with trio.open_nursery() as below:
+                    below.start_soon(partial(serving.server.shutdown, grace=math.inf))
+                ended.append(trio.current_time())
+        await trio.sleep(3)
+
+    serving = Serving(nursery, handler)
+    await serving.start()
+    clients = [await serving.client() for _ in range(3)]
+    begin = trio.current_time()
+    await clients[0].send_message("stop")
+    for client in clients:
+        assert await code_of(client) == (1001, None)
+    await trio.sleep(10)
+    assert ended == [begin + 3]
+    assert serving.ended == begin + 6
+
+
+async def test_request_that_is_still_unanswered_when_the_grace_is_over(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    async def handler(request: WebSocketRequest) -> None:
+        await trio.sleep_forever()
+
+    serving = Serving(nursery, handler)
+    await serving.start()
+    client = serving.listener.connect()
+    await client.send_all(REQUEST)
+    await trio.testing.wait_all_tasks_blocked()
+    await serving.server.shutdown(grace=3)
+    assert (await read_to_end(client)).startswith(b"HTTP/1.1 503 ")
+
+
+@pytest.mark.parametrize("grace", [0, 5])
+@pytest.mark.parametrize("how", ["shutdown", "cancel"])
+async def test_handlers_of_several_tasks_end_quietly(
+    grace: float, how: str, nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    """One is told that its connection is closed while another is cancelled."""
+    heard: list[Exception] = []
+
+    async def handler(request: WebSocketRequest) -> None:
+        connection = await request.accept()
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(connection.get_message)
+            tasks.start_soon(trio.sleep_forever)
+
+    for _ in range(10):  # who runs first is up to chance
+        serving = Serving(nursery, handler, on_handler_error=lambda error, _: heard.append(error))
+        await serving.start()
+        await serving.client()
+        if how == "shutdown":
+            await serving.server.shutdown(grace=grace)
+        else:
+            with trio.move_on_after(grace):
+                await serving.server.shutdown(grace=math.inf)
+        await trio.testing.wait_all_tasks_blocked()
+        assert serving.ended is not None
+    assert heard == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_error_in_a_group_with_a_cancellation_is_heard(
+    told: bool, nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    heard: list[Exception] = []
+
+    async def handler(request: WebSocketRequest) -> None:
+        connection = await request.accept()
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(trio.sleep_forever)
+            try:
+                await connection.get_message()
+            finally:
+                raise KeyError("mine")
+
+    options = {"on_handler_error": lambda error, _: heard.append(error)} if told else {}
+    errors: list[BaseException] = []
+    try:
+        async with trio.open_nursery() as inner:
+            serving = Serving(inner, handler, **options)
+            await serving.start()
+            await serving.client()
+            await serving.server.shutdown(grace=0)
+    except BaseExceptionGroup as group:
+        errors.append(group)
+    assert len(heard) == told
+    assert len(errors) == (not told)
+    for error in [*heard, *errors]:
+        assert parted(error, KeyError)[1] is None
+
+
+async def test_streams_that_nobody_serves_yet_are_waited_for(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    """They were accepted in the moment of the shutdown."""
+    for _ in range(10):
+        serving = Serving(nursery, handler_nursery=nursery)
+        await serving.start()
+        before = len(nursery.child_tasks)
+        stream = serving.listener.connect()
+        async with trio.open_nursery() as stopping:
+            stopping.start_soon(partial(serving.server.shutdown, grace=30))
+        with trio.fail_after(1.5):
+            assert await read_to_end(stream) == b""
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) < before
+
+
+async def test_shutdown_is_a_checkpoint(nursery: trio.Nursery) -> None:
+    serving = Serving(nursery)
+    with trio.testing.assert_checkpoints():
+        await serving.server.shutdown(grace=1)
+    with pytest.raises(trio.ClosedResourceError):  # it closes what it never served
+        await serving.listener.accept()
+
+
 # The view.
 
 
@@ -468,15 +636,24 @@ async def test_half_a_message_is_followed_by_nothing(role: Role, made: MakePair)
     await trio.aclose_forcefully(peer.stream)
 
 
-async def test_message_ahead_of_the_cancellation_is_whole(nursery: trio.Nursery) -> None:
-    async with trio.open_nursery() as cancelled:
-        client, server = await connect_pair(cancelled, streams=await tcp_pair())
-        await server.send_message("whole")
-        assert await client.get_message() == "whole"
-        cancelled.cancel_scope.cancel()
-    for connection in (client, server):
-        assert connection.closed is not None
-        assert connection.closed.code in (1001, 1006)
+@BOTH
+@PAIRS
+async def test_message_ahead_of_the_cancellation_is_whole(
+    role: Role, made: MakePair, nursery: trio.Nursery
+) -> None:
+    heard: list[object] = []
+    async with cancelled(role, made) as (connection, peer, inner):
+
+        async def hear() -> None:
+            heard.extend(await peer.hear_all())
+            await peer.stream.aclose()
+
+        nursery.start_soon(hear)
+        inner.start_soon(connection.send_message, "whole")
+        await trio.lowlevel.checkpoint()
+    with trio.fail_after(5):
+        await until(lambda: bool(heard))
+    assert heard in (["whole", ("closed", 1001, "clean")], [("closed", 1001, "clean")])
 
 
 @BOTH
@@ -507,6 +684,40 @@ async def test_client_that_is_cancelled_says_that_it_goes_away(nursery: trio.Nur
     with trio.fail_after(2):
         await over.wait()
     assert found == [(1001, None)]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_handler_that_is_cancelled_in_a_block_of_its_connection(
+    tls: bool, nursery: trio.Nursery
+) -> None:
+    async def handler(request: WebSocketRequest) -> None:
+        async with await request.accept() as connection:
+            async for _ in connection:
+                pass
+
+    client_context, server_context = tls_contexts()
+    async with trio.open_nursery() as serving:
+        server = await start_server(serving, handler, ssl_context=server_context if tls else None)
+        url = f"wss://localhost:{server.port}" if tls else url_of(server)
+        client = await connect_websocket_url(nursery, url, client_context if tls else None)
+        serving.cancel_scope.cancel()
+    assert await code_of(client) == (1001, None)
+
+
+@BOTH
+async def test_block_of_a_connection_closes_it(role: Role, autojump_clock: Clock) -> None:
+    async with connected(role) as (connection, peer), trio.open_nursery() as nursery:
+
+        async def hear() -> None:
+            assert await peer.hear_all() == [("closed", 1000, "clean")]
+            await peer.flush()
+            await peer.stream.aclose()
+
+        nursery.start_soon(hear)
+        async with connection:
+            pass
+        assert connection.closed is not None
+        assert connection.closed.code == 1000
 
 
 async def test_failing_connection_tells_the_fault_when_it_is_cancelled() -> None:

@@ -115,6 +115,7 @@ def test_origins_are_taken_as_people_write_them(written: str, sent: bytes) -> No
         "https://",
         "https://exa mple.com",
         "https://example.com:port",
+        "https://example.com:65536",
         "https://*.example.com",
         "https://[::1",
         "https://example.com\n",

@@ -14,7 +14,7 @@ import trio
 from ws_core import HandshakeError, Origins, SameOrigin
 
 from ._endpoint import StreamEnds
-from ._log import log
+from ._log import cut, log
 from ._opening import Opening, answer_and_hang_up, read_request
 from ._settings import Settings
 
@@ -22,7 +22,7 @@ from ._settings import Settings
 AllowedOrigins: TypeAlias = Collection[str | SameOrigin | None] | SameOrigin | None
 
 # Seconds that are left for handshakes in flight when a server shuts down.
-_LATE = 1.0
+_LAST_HANDSHAKES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ class Admission:
         # The oldest first.
         self._handshakes: dict[trio.CancelScope, None] = {}
         self._inside = 0
-        self._shut = False
+        self._closed = False
+        # Whether it was told that handshakes are dropped.
+        self._full = False
 
     async def receive(self, stream: trio.abc.Stream) -> Opening | None:
         """Read a client's request, and count the client in; in the end, call `leave`.
@@ -109,11 +111,16 @@ class Admission:
         """Count a client out."""
         self._inside -= 1
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """Let nobody in from now on."""
-        self._shut = True
+        self._closed = True
         for scope in self._handshakes:
-            self._hurry(scope)
+            self._limit_time(scope)
+
+    def make_room(self) -> None:
+        """Drop the older half of the clients that are in their opening handshake."""
+        for _ in range((len(self._handshakes) + 1) // 2):
+            self._drop_oldest("there are no descriptors left")
 
     @contextmanager
     def _handshake(self) -> Iterator[None]:
@@ -124,25 +131,31 @@ class Admission:
         """
         with trio.CancelScope() as scope:
             if len(self._handshakes) >= self._rules.max_handshakes:
-                oldest = next(iter(self._handshakes))
-                del self._handshakes[oldest]
-                oldest.cancel()
-                text = "%d clients are in their handshake (max_handshakes): dropped the oldest"
-                log(logging.INFO, text, self._rules.max_handshakes)
+                self._drop_oldest(f"{self._rules.max_handshakes} are the most (max_handshakes)")
             self._handshakes[scope] = None
-            if self._shut:
-                self._hurry(scope)
+            if self._closed:
+                self._limit_time(scope)
             try:
                 yield
             finally:
                 self._handshakes.pop(scope, None)
+                self._full = self._full and bool(self._handshakes)
 
-    def _hurry(self, scope: trio.CancelScope) -> None:
-        scope.deadline = min(scope.deadline, trio.current_time() + _LATE)
+    def _drop_oldest(self, why: str) -> None:
+        oldest = next(iter(self._handshakes))
+        del self._handshakes[oldest]
+        oldest.cancel()
+        if not self._full:  # once for a flood
+            self._full = True
+            text = "dropping the oldest of the clients that are in their opening handshake: %s"
+            log(logging.INFO, text, why)
+
+    def _limit_time(self, scope: trio.CancelScope) -> None:
+        scope.deadline = min(scope.deadline, trio.current_time() + _LAST_HANDSHAKES)
 
     def _refusal(self, opening: Opening) -> _Refusal | None:
         rules = self._rules
-        if self._shut:
+        if self._closed:
             return _Refusal(503, "the server is shutting down")
         if rules.origins is not None:
             secure = isinstance(opening.transport.stream, trio.SSLStream)
@@ -158,7 +171,7 @@ class Admission:
         remote = StreamEnds(opening.transport.stream).remote
         text = "answered %d to %r for %r: %s%s"
         why = refusal.text, refusal.why
-        log(logging.INFO, text, refusal.status_code, remote, requested.resource, *why)
+        log(logging.INFO, text, refusal.status_code, remote, cut(requested.resource), *why)
         plain = [("Content-Type", "text/plain; charset=utf-8")]
         core.reject(refusal.status_code, extra_headers=plain, body=f"{refusal.text}\n".encode())
         await answer_and_hang_up(core, opening.transport, self._settings)

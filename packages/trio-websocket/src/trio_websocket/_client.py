@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -13,7 +12,6 @@ import outcome
 import trio
 
 from ws_core import (
-    CloseCode,
     ExtraHeaders,
     HandshakeError,
     Limits,
@@ -365,8 +363,7 @@ def _url_to_host(
 
 
 async def _close(connection: WebSocketConnection, disconnect_timeout: float) -> None:
-    cancelled = trio.current_effective_deadline() == -math.inf
-    await connection.aclose(CloseCode.GOING_AWAY if cancelled else CloseCode.NORMAL_CLOSURE)
+    await connection.__aexit__()
     if connection._timed_out:
         raise DisconnectionTimeout(
             f"the server did not answer our close within {disconnect_timeout} seconds "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
@@ -277,6 +278,11 @@ class WebSocketConnection(trio.abc.AsyncResource):
         assert self._pump.ending.reason is not None
         return self._pump.ending.reason
 
+    async def __aexit__(self, *_: object) -> None:
+        """Close: with 1000, or with 1001 if we are being cancelled."""
+        cancelled = trio.current_effective_deadline() == -math.inf
+        await self.aclose(CloseCode.GOING_AWAY if cancelled else CloseCode.NORMAL_CLOSURE)
+
     # Inside.
 
     @property
@@ -284,9 +290,9 @@ class WebSocketConnection(trio.abc.AsyncResource):
         """Whether the peer did not answer our close in time."""
         return self._pump.ending.timed_out
 
-    def _leave(self, goodbye: CloseReason) -> None:
-        """Start to close, without waiting for anything."""
-        self._pump.close(goodbye.code, goodbye.reason)
+    def _start_closing(self, goodbye: CloseReason) -> None:
+        """Start to close, without waiting for anything; messages that came can still be taken."""
+        self._pump.close(goodbye.code, goodbye.reason, discard=False)
 
     def _abort(self) -> None:
         """Close the stream without waiting for anything."""

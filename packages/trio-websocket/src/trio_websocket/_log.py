@@ -8,6 +8,15 @@ from contextlib import suppress
 _logger = logging.getLogger("trio-websocket")
 
 
+# Characters of what a peer has said.
+_MOST = 200
+
+
+def cut(said: str) -> str:
+    """The beginning of what a peer has said, which may be long."""
+    return said if len(said) <= _MOST else f"{said[:_MOST]}..."
+
+
 def log(level: int, text: str, *args: object, cause: BaseException | None = None) -> None:
     """Log a line, with a traceback if there is a cause.
 

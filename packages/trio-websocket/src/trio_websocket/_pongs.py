@@ -50,8 +50,8 @@ class Pongs:
         self._waiters: dict[trio.lowlevel.Task, None] = {}
         self._unclaimed: bytes | None = None
         self._closed = False
-        # How the payloads of the heartbeat's pings begin.
-        self._own_tag = secrets.token_bytes(4)
+        # How the payloads of the heartbeat's pings begin, once there was one.
+        self._own_tag: bytes | None = None
         #: Seconds between the last answered ping and its pong.
         self.latency: float | None = None
 
@@ -75,6 +75,7 @@ class Pongs:
             ValueError: if too many are unanswered.
             LocalProtocolError: if the connection is not open.
         """
+        self._own_tag = self._own_tag or secrets.token_bytes(4)
         ping.payload = self._own_tag + secrets.token_bytes(4)
         self.send(ping)
 
@@ -92,7 +93,7 @@ class Pongs:
             ping = self._pings.pop(answered)
             ping.settle()
             self.latency = ping.latency
-        if payload.startswith(self._own_tag):
+        if self._own_tag is not None and payload.startswith(self._own_tag):
             return
         self._unclaimed = None if self._waiters else payload
         self._release(lambda: outcome.Value(payload))

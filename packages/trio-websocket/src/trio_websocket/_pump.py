@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 
 import trio
 
@@ -19,13 +19,13 @@ from ws_core import (
     State,
 )
 
-from ._ending import CANCELLED, Ending
+from ._ending import Ending
 from ._exchange import hear
-from ._heartbeat import Heart, Heartbeat
+from ._heartbeat import Heart
 from ._inbox import Inbox
 from ._pongs import Pongs
 from ._settings import Settings
-from ._streams import close_now, give_up_after, linger
+from ._streams import close_now, linger
 from ._transport import Transport
 from ._writer import Writer
 
@@ -60,7 +60,7 @@ class Pump:
         nursery: trio.Nursery,
         settings: Settings,
     ) -> None:
-        self.ending = Ending(name)
+        self.ending = Ending(name, core.role)
         self.finished = trio.Event()
         self.inbox = Inbox(settings.message_queue_size)
         self.pongs = Pongs(core)
@@ -82,7 +82,16 @@ class Pump:
         self._heart: Heart | None = None
         nursery.start_soon(self.run, name=f"WebSocket pump of {name}")
         if settings.heartbeat is not None:
-            self._start_heart(settings.heartbeat, nursery)
+            self._heart = Heart(
+                settings.heartbeat,
+                core,
+                transport,
+                self.pongs,
+                self.writer,
+                reading=lambda: (self._reads, self._reading),
+                on_lost=self._give_up,
+            )
+            nursery.start_soon(self._heart.beat, name=f"WebSocket heartbeat of {name}")
 
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
@@ -94,7 +103,8 @@ class Pump:
                 ending.set_reason(self._end.reason)
                 await self._finish_closing(self._end)
             waited_in_vain = self._end is None and not self._aborted
-            ending.timed_out = waited_in_vain and ending.cause is None
+            if waited_in_vain and ending.cause is None:
+                ending.time_out(self._disconnect_timeout)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             if self._end is None:
                 ending.fail(error)
@@ -103,7 +113,7 @@ class Pump:
             raise
         finally:
             if self._end is None:
-                ending.lose(self._why_lost())
+                ending.lose()
             self._let_go()
             self.writer.stop()
             await close_now(self._transport.stream)  # noqa: ASYNC102 - it never waits
@@ -111,20 +121,25 @@ class Pump:
             self.finished.set()
 
     @trio.lowlevel.enable_ki_protection
-    def close(self, code: int, reason: str | None) -> None:
-        """Our side closes: unread messages are dropped, and the time is limited from now on.
+    def close(self, code: int, reason: str | None, *, discard: bool = True) -> None:
+        """Our side closes: nothing more is taken in, and the time is limited from now on.
+
+        Args:
+            code: The close code.
+            reason: The close reason.
+            discard: Whether unread messages are dropped, too.
 
         Raises:
             TypeError, ValueError: for a code or reason that can't be sent.
         """
         said = self._core.close(code, reason)
         if self.writer.stopped and self._end is None:  # nobody would hear it
-            self.inbox.close(discard=True)
+            self.inbox.close(discard=discard)
             self.abort()
         elif self.ending.reason is None:
             self.ending.set_reason(said)
             self._limit_time()
-            self.inbox.close(discard=True)
+            self.inbox.close(discard=discard)
             self.writer.flush()
 
     def abort(self) -> None:
@@ -190,7 +205,7 @@ class Pump:
     async def _say_goodbye(self) -> None:
         """We are cancelled: tell the peer that we are going away, in one try that does not wait."""
         if self._core.state in (State.OPEN, State.FAILING):
-            self._core.close(CloseCode.GOING_AWAY)
+            self.ending.set_reason(self._core.close(CloseCode.GOING_AWAY))
         await self.writer.try_once()
 
     def _cannot_write(self, error: Exception) -> None:
@@ -200,6 +215,11 @@ class Pump:
             self.abort()
         self._limit_time()
 
+    def _give_up(self, error: trio.TooSlowError) -> None:
+        """The peer is lost."""
+        self.ending.fail(error)
+        self.abort()
+
     def _limit_time(self) -> None:
         self._stop_heart()
         deadline = trio.current_time() + self._disconnect_timeout
@@ -207,40 +227,14 @@ class Pump:
 
     def _let_go(self) -> None:
         """Nothing more comes: let everyone go who waits for it."""
+        if self._end is not None and self._end.clean and self._core.outgoing:
+            # Our close frame did not go out.
+            self.ending.set_reason(replace(self._end.reason, clean=False))
         self.inbox.close(discard=False)
         self.pongs.close()
         self._stop_heart()
 
-    def _why_lost(self) -> str:
-        if not self.ending.timed_out:
-            return CANCELLED
-        return (
-            f"the {self._core.role.peer.value} did not answer our close frame within "
-            f"{self._disconnect_timeout} seconds (disconnect_timeout)"
-        )
-
-    def _start_heart(self, heartbeat: Heartbeat, nursery: trio.Nursery) -> None:
-        self._heart = Heart(
-            heartbeat,
-            self.pongs,
-            self._core.outgoing,
-            self._transport,
-            life=lambda: (self._reads, self._reading),
-            flush=self.writer.flush,
-            on_lost=partial(self._give_up, heartbeat),
-        )
-        # While nothing is read, nothing but the system can find out that the peer is gone.
-        give_up_after(self._transport.stream, heartbeat.interval + heartbeat.timeout)
-        nursery.start_soon(self._heart.beat, name="WebSocket heartbeat")
-
     def _stop_heart(self) -> None:
         if self._heart is not None:
             self._heart.stop()
-
-    def _give_up(self, heartbeat: Heartbeat) -> None:
-        text = (
-            f"no sign of life came from the {self._core.role.peer.value} within "
-            f"{heartbeat.timeout} seconds after a ping (heartbeat)"
-        )
-        self.ending.fail(trio.TooSlowError(text))
-        self.abort()
+            self._heart = None  # it would keep all that belongs to the connection alive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -16,6 +17,7 @@ from ws_core import (
 
 from ._connection import WebSocketConnection
 from ._endpoint import Address, StreamEnds
+from ._exchange import write_all
 from ._heartbeat import Heartbeat
 from ._opening import Opening, answer_and_hang_up, read_request
 from ._settings import (
@@ -27,6 +29,7 @@ from ._settings import (
     Compression,
     Settings,
 )
+from ._tcp import one_try
 
 
 class WebSocketRequest:
@@ -168,6 +171,15 @@ class WebSocketRequest:
             )
         elif self._opening.core.state is State.CONNECTING:
             await self.reject(500)
+
+    async def _answer_at_once(self, status_code: int) -> None:
+        """We are cancelled: answer a client that still waits, as far as that takes no waiting."""
+        opening = self._opening
+        if opening.core.state is State.CONNECTING:
+            opening.core.reject(status_code)
+            with trio.move_on_after(one_try(opening.transport.stream), shield=True):
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    await write_all(opening.core, opening.transport)
 
     def _header(self, name: bytes) -> str | None:
         for found, value in self._requested.headers:

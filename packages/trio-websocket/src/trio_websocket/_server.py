@@ -17,9 +17,11 @@ from ._admission import Admission, AllowedOrigins, Rules
 from ._connection import WebSocketConnection
 from ._endpoint import Address, Endpoint, listener_address
 from ._heartbeat import Heartbeat
-from ._log import log
+from ._listener import CountingListener
+from ._log import cut, log
 from ._opening import Opening
 from ._request import WebSocketRequest
+from ._sessions import Sessions
 from ._settings import (
     DISCONN_TIMEOUT,
     MAX_HANDSHAKES,
@@ -32,7 +34,7 @@ from ._settings import (
     at_least,
 )
 from ._streams import close_now, tune
-from ._visits import Visits
+from ._unwrap import parted
 
 Handler: TypeAlias = Callable[[WebSocketRequest], Awaitable[object]]
 ErrorHandler: TypeAlias = Callable[[Exception, WebSocketRequest], object]
@@ -41,7 +43,7 @@ ErrorHandler: TypeAlias = Callable[[Exception, WebSocketRequest], object]
 def log_handler_error(error: Exception, request: WebSocketRequest) -> None:
     """For `on_handler_error`: log the exception with its traceback, and go on serving."""
     text = "handler of %r for %r failed"
-    log(logging.ERROR, text, request.path, request.remote, cause=error)
+    log(logging.ERROR, text, cut(request.path), request.remote, cause=error)
 
 
 async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
@@ -200,8 +202,9 @@ class WebSocketServer:
             origins=origins, max_connections=max_connections, max_handshakes=max_handshakes
         )
         self._admission = Admission(rules, self._settings)
-        self._visits = Visits()
+        self._sessions = Sessions()
         self._accepting = trio.CancelScope()
+        self._ran = False
 
     @property
     def port(self) -> int:
@@ -231,7 +234,7 @@ class WebSocketServer:
         It is a view, which changes as they come and go: make a list of it to await something while
         going through it.
         """
-        return self._visits.connections.keys()
+        return self._sessions.connections.keys()
 
     async def run(
         self, *, task_status: trio.TaskStatus[WebSocketServer] = trio.TASK_STATUS_IGNORED
@@ -241,20 +244,22 @@ class WebSocketServer:
         Args:
             task_status: For `trio.Nursery.start`, which returns this server once it listens.
         """
+        self._ran = True
         async with trio.open_nursery() as nursery:
             await nursery.start(self._accept, self._handler_nursery or nursery)
             task_status.started(self)
-        await self._visits.wait_over()
+        await self._sessions.wait_others()
 
     async def shutdown(
         self, *, grace: float, code: int = CloseCode.GOING_AWAY, reason: str | None = None
     ) -> None:
         """Stop serving, and part from all clients; then `run` returns.
 
-        At once nothing more is accepted, handshakes in flight are answered 503, and every client is
-        told `code` and `reason`: handlers get `ConnectionClosed` when they go on sending or
-        receiving. They have `grace` seconds to finish, then they are cancelled. If it is cancelled
-        itself, so are they, at once. Calling it again, with another grace, is fine.
+        At once nothing more is accepted, and every client is told `code` and `reason`: a handler
+        can still take the messages that came before, and then finds its connection closed. Requests
+        that are complete within a second are answered 503. Handlers have `grace` seconds to finish,
+        then they are cancelled. If `shutdown` is cancelled itself, so are they, at once. Calling it
+        again, with another grace, is fine. Called by a handler it waits for all others.
 
         Args:
             grace: Seconds; `math.inf` to wait for as long as it takes.
@@ -268,14 +273,17 @@ class WebSocketServer:
         at_least(0, "grace", grace)
         goodbye = checked_reason(code, reason)
         self._accepting.cancel()
-        self._admission.shut()
-        self._visits.send_home(goodbye)
+        self._admission.close()
+        self._sessions.close_all(goodbye)
         try:
             with trio.move_on_after(grace):
-                await self._visits.wait_over()
+                await self._sessions.wait_others()
+            if not self._ran:
+                for listener in self._listeners:
+                    await close_now(listener)
         finally:
-            self._visits.cancel()
-        await self._visits.wait_over()
+            self._sessions.cancel_others()
+        await self._sessions.wait_others()
 
     async def _accept(self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[object]) -> None:
         """Accept streams until cancelled, and serve each in a task of its own."""
@@ -283,7 +291,7 @@ class WebSocketServer:
             log(logging.DEBUG, "serving on %s", self.listeners)
             await trio.serve_listeners(
                 self._serve_stream,
-                self._listeners,
+                [CountingListener(one, self._sessions, self._admission) for one in self._listeners],
                 handler_nursery=nursery,
                 task_status=task_status,
             )
@@ -291,7 +299,7 @@ class WebSocketServer:
     async def _serve_stream(self, stream: trio.abc.Stream) -> None:
         """Everything that happens on one stream."""
         tune(stream)
-        with self._visits.visit() as on_accept:
+        with self._sessions.session() as on_accept:
             opening = await self._admission.receive(stream)
             if opening is not None:
                 try:
@@ -303,22 +311,42 @@ class WebSocketServer:
         self, opening: Opening, on_accept: Callable[[WebSocketConnection], None]
     ) -> None:
         """Have the handler answer a request, and clean up behind it."""
-        failed, failure = False, None
-        async with trio.open_nursery() as nursery:
-            request = WebSocketRequest(opening, nursery, self._settings, on_accept)
-            try:
-                await self._handler(request)
-            except Exception as error:  # noqa: BLE001 - on_handler_error has the say
-                if not request._is_normal_end(error):
-                    failed = True
-                    # Now: what follows may take its time, or be cancelled.
-                    try:
-                        self._on_handler_error(error, request)
-                    except Exception as raised:  # noqa: BLE001 - raised when the client was told
-                        failure = raised
-            await request._finish(failed=failed)
-        if failure is not None:
-            raise failure
+        failed, failure, rest = False, None, None
+        try:
+            async with trio.open_nursery() as nursery:
+                request = WebSocketRequest(opening, nursery, self._settings, on_accept)
+                try:
+                    await self._handler(request)
+                except BaseException as error:  # noqa: BLE001 - what is no Exception is raised
+                    failed, failure = self._hear_of(parted(error, Exception)[0], request)
+                    rest = parted(error, Exception)[1]
+                if rest is not None:
+                    await request._answer_at_once(503)
+                    raise rest
+                await request._finish(failed=failed)
+        except BaseException as error:
+            if failure is None or parted(error, trio.Cancelled)[1] is not None:
+                raise
+        finally:
+            del rest  # no cycle through this frame
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            del failure  # as above
+
+    def _hear_of(
+        self, error: BaseException | None, request: WebSocketRequest
+    ) -> tuple[bool, Exception | None]:
+        """Whether the handler has failed, and what is to be raised once the client was told."""
+        if not isinstance(error, Exception) or request._is_normal_end(error):
+            return False, None
+        # Now: what follows may take its time, or be cancelled.
+        try:
+            self._on_handler_error(error, request)
+        except Exception as raised:  # noqa: BLE001 - the caller raises it
+            return True, raised
+        return True, None
 
 
 def _go_on(error: Exception, _: WebSocketRequest) -> None:

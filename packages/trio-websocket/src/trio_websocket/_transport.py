@@ -25,6 +25,8 @@ class Transport(Protocol):
 
     #: Bytes that are worth offering to one write.
     write_size: int
+    #: Whether `try_write` can write at all.
+    can_try: bool
 
     async def receive(self) -> bytes:
         """The next bytes; ``b""`` at the end of the stream."""
@@ -54,6 +56,7 @@ class StreamTransport:
 
     # One TLS record. What a stream has taken of it can't be seen, so this much counts as progress.
     write_size = 16 * 2**10
+    can_try = False
 
     def __init__(self, stream: trio.abc.Stream, read_size: int) -> None:
         self.stream = stream
@@ -102,6 +105,7 @@ class SocketTransport:
     """
 
     write_size = 2**20
+    can_try = True
 
     def __init__(self, stream: trio.SocketStream, read_size: int) -> None:
         self.stream = stream

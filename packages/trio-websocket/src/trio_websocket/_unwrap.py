@@ -1,4 +1,4 @@
-"""Which exception leaves a context manager that has a nursery inside."""
+"""Which exception of several is raised."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import outcome
 import trio
 
 from ._exceptions import TrioWebsocketInternalError
+
+
+def parted(
+    error: BaseException, kind: type[BaseException]
+) -> tuple[BaseException | None, BaseException | None]:
+    """What of an exception, or of a group of them, is of a kind, and what is not."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(kind)
+    return (error, None) if isinstance(error, kind) else (None, error)
 
 
 def raise_one(

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TypeVarTuple
 
 import trio
 
 from ws_core import Connection
 
-from ._exchange import write_all
+from ._tcp import one_try
 from ._transport import Transport
 
 Ts = TypeVarTuple("Ts")
-
-# Seconds for a write that should not wait. Whether a stream takes bytes at once can't be seen.
-_ONE_TRY = 0.1
 
 
 class Writer:
@@ -24,7 +21,7 @@ class Writer:
 
     Whoever speaks tries to write without waiting. What the transport does not take then is left to
     the flusher, a task that exists only as long as bytes wait. So a speaker that is cancelled only
-    stops waiting, and the stream is never torn.
+    stops waiting, and the stream is never torn: `stop` alone ends the flusher.
 
     Args:
         core: Where it is said.
@@ -109,7 +106,7 @@ class Writer:
                 written = self._transport.try_write(buffers)
                 if not written:
                     self._flushing = True
-                    self._flusher = trio.CancelScope()
+                    self._flusher = trio.CancelScope(shield=True)
                     self._nursery.start_soon(self._flush, name="WebSocket flusher")
                     break
                 self._core.written(written)
@@ -123,12 +120,11 @@ class Writer:
             await self._progress.park()
 
     async def try_once(self) -> None:
-        """Write what waits as far as that takes no waiting, as nobody will be there to wait."""
-        if self._flushing or self.stopped:  # it waits already
-            return
-        with trio.move_on_after(_ONE_TRY, shield=True):
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await write_all(self._core, self._transport)
+        """Write what waits as far as that takes no waiting; for the end, under a cancellation."""
+        self.flush()
+        if not self._transport.can_try:
+            with trio.move_on_after(one_try(self._transport.stream), shield=True):
+                await self.wait_drained()
 
     def stop(self) -> None:
         """Write nothing more, and let everyone go who waits for it."""
@@ -156,15 +152,13 @@ class Writer:
                     self._core.written(written)
                     self._progress.unpark_all()
         except trio.TooSlowError:
-            text = f"nothing could be written for {self._timeout} seconds (write_timeout)"
+            peer = self._core.role.peer.value
+            text = f"the {peer} took nothing for {self._timeout} seconds (write_timeout)"
             self._fail(trio.TooSlowError(text))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._fail(error)
         finally:
             self._flushing = False
-            if self._outgoing:
-                # It was cancelled, and may have left half a frame on the wire.
-                self._fail(trio.ClosedResourceError("a write was cancelled"))
             self._progress.unpark_all()
 
     def _fail(self, error: Exception) -> None:

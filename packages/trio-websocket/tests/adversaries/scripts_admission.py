@@ -80,9 +80,9 @@ async def never_answers_a_ping(attacker: Attacker) -> str:
     return "hung up"
 
 
-@script("hung up", settings=BEAT, memory=3 * MIB)
+@script("hung up", settings=BEAT | {"write_timeout": 0.5}, memory=3 * MIB)
 async def does_not_even_read_the_ping(attacker: Attacker) -> str:
-    """Its window is full: the ping can't even reach it."""
+    """Its window is full, and its system is alive: it is `write_timeout` that ends it."""
     wire = await attacker.open(receive_buffer=4096)
     await wire.flood([to_server(BINARY, bytes(256 * 1024))] * 20)
     await attacker.alone()

@@ -63,8 +63,9 @@ class CloseReason:
         code: The close code (RFC 6455 section 7.4), 1005 if the close frame had none and 1006 if
             there was no close frame.
         reason: The text that came with it, if any.
-        initiator: Who started to close: "local" for our side, "remote" for the peer, None if
-            neither did and the connection was lost.
+        initiator: Who started to close: "local" for our side, which it also is when we gave the
+            peer up or were cancelled; "remote" for the peer, also when it only hung up; None if the
+            stream broke.
         clean: Whether both sides sent a close frame.
         detail: What happened, as seen from our side and for a person; the peer is not told.
     """

@@ -51,24 +51,21 @@ class ConnectionClosed(Exception):
 
     Attributes:
         reason: The close code and reason, or None where none is known.
+        initiator: Who started to close: "local" for our side, "remote" for the peer; None if the
+            connection was lost, or it is not known.
+        clean: Whether both sides sent a close frame.
     """
 
     reason: CloseReason | None = None
+    initiator: Initiator | None = None
+    clean: bool = False
 
     # Programs subclass it, with and without calling this, and some give words for a reason.
     def __init__(self, reason: CloseReason | None = None, *args: Any) -> None:
         super().__init__(reason, *args)
         self.reason = reason
-
-    @property
-    def initiator(self) -> Initiator | None:
-        """Who started to close: "local" for our side, "remote" for the peer, None if neither."""
-        return getattr(self.reason, "initiator", None)
-
-    @property
-    def clean(self) -> bool:
-        """Whether both sides sent a close frame."""
-        return getattr(self.reason, "clean", False)
+        if isinstance(reason, CloseReason):
+            self.initiator, self.clean = reason.initiator, reason.clean
 
     def __str__(self) -> str:
         if self.reason is None:

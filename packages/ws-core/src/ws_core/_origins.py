@@ -48,6 +48,7 @@ class Origins:
             raise TypeError(f"origins must be a collection of str, not one: [{allowed!r}]")
         if isinstance(allowed, SameOrigin):
             allowed = [allowed]
+        allowed = list(allowed)
         self._same = SAME_ORIGIN in allowed
         self._allowed = {_checked(one) for one in allowed if one is not SAME_ORIGIN}
 
@@ -78,6 +79,8 @@ def _checked(origin: object) -> str | None:
     authority = match and _AUTHORITY.fullmatch(match[2])
     if not (match and authority):
         raise ValueError(f"{origin!r} is no origin: say scheme://host or scheme://host:port")
+    if int(authority[2] or 0) > 65535:
+        raise ValueError(f"{origin!r} is no origin: the port is too large")
     scheme, (host, port) = match[1].lower(), authority.groups()
     bare = normalize_host(host.strip("[]")).lower()
     host = f"[{bare}]" if ":" in bare else bare
