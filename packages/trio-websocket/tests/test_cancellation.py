@@ -34,9 +34,7 @@ from .peers import (
 
 BOTH = pytest.mark.parametrize("role", list(Role))
 LATE = pytest.mark.parametrize("late", [False, True])
-PAIRS = pytest.mark.parametrize(
-    "made", [memory_pair, lockstep_pair, small_tcp_pair, tls_pair, tls_socket_pair]
-)
+PAIRS = pytest.mark.parametrize("made", [memory_pair, small_tcp_pair, tls_pair, tls_socket_pair])
 COMPRESSIONS = pytest.mark.parametrize("compression", [None, "deflate"])
 # More than any buffer between the two holds, and nothing to compress.
 AFTER = "small" * 30

@@ -638,7 +638,7 @@ async def test_redirections_are_not_followed(nursery: trio.Nursery, via: Via, st
     """Whoever follows one says there, too, what only the first server was to know."""
     asked: list[str] = []
 
-    async def handler(request: WebSocketRequest) -> None:
+    async def handler(request: WebSocketRequest) -> None:  # noqa: ASYNC124 - handlers are async
         asked.append(request.path)
 
     other = await start_server(nursery, handler)

@@ -281,7 +281,8 @@ class WebSocketConnection(trio.abc.AsyncResource):
     async def __aexit__(self, *_: object) -> None:
         """Close: with 1000, or with 1001 if we are being cancelled."""
         cancelled = trio.current_effective_deadline() == -math.inf
-        await self.aclose(CloseCode.GOING_AWAY if cancelled else CloseCode.NORMAL_CLOSURE)
+        code = CloseCode.GOING_AWAY if cancelled else CloseCode.NORMAL_CLOSURE
+        await self.aclose(code)  # noqa: ASYNC102 - cancelled, it closes the stream at once
 
     # Inside.
 

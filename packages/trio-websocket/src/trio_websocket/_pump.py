@@ -109,7 +109,7 @@ class Pump:
             if self._end is None:
                 ending.fail(error)
         except trio.Cancelled:
-            await self._say_goodbye()  # noqa: ASYNC120 - it has a shield
+            await self._say_goodbye()  # noqa: ASYNC102, ASYNC120 - it has a shield
             raise
         finally:
             if self._end is None:

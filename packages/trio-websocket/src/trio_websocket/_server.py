@@ -285,7 +285,9 @@ class WebSocketServer:
             self._sessions.cancel_others()
         await self._sessions.wait_others()
 
-    async def _accept(self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[object]) -> None:
+    async def _accept(  # noqa: ASYNC128 - trio.serve_listeners does it
+        self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[object]
+    ) -> None:
         """Accept streams until cancelled, and serve each in a task of its own."""
         with self._accepting:
             log(logging.DEBUG, "serving on %s", self.listeners)
@@ -317,14 +319,14 @@ class WebSocketServer:
                 request = WebSocketRequest(opening, nursery, self._settings, on_accept)
                 try:
                     await self._handler(request)
-                except BaseException as error:  # noqa: BLE001 - what is no Exception is raised
+                except BaseException as error:  # noqa: ASYNC103, BLE001 - `rest` is raised
                     failed, failure = self._hear_of(parted(error, Exception)[0], request)
                     rest = parted(error, Exception)[1]
                 if rest is not None:
                     await request._answer_at_once(503)
                     raise rest
                 await request._finish(failed=failed)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103 - raised, or `failure` is
             if failure is None or parted(error, trio.Cancelled)[1] is not None:
                 raise
         finally:

@@ -94,7 +94,8 @@ class Wire:
         """
         async with trio.open_nursery() as nursery:
             nursery.start_soon(attack, *arguments)
-            return await self.hear_all()
+            await self.hear_all()
+        return in_words(self.heard)
 
     @property
     def messages(self) -> set[bytes]:

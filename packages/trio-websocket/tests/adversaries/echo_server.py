@@ -86,7 +86,7 @@ async def hesitate(request: WebSocketRequest) -> None:
     await echo(request)
 
 
-async def fail(request: WebSocketRequest) -> None:
+async def fail(request: WebSocketRequest) -> None:  # noqa: ASYNC124 - handlers are async
     """Fail without an answer."""
     raise RuntimeError("as asked")
 
@@ -131,7 +131,7 @@ def obey(order: str) -> None:
         _GO.set()
 
 
-async def orders() -> AsyncIterator[str]:
+async def orders() -> AsyncIterator[str]:  # noqa: ASYNC900 - nothing is open at its yield
     """The lines on standard input."""
     rest = b""
     stream = trio.lowlevel.FdStream(sys.stdin.fileno())
@@ -165,7 +165,9 @@ async def main(settings: dict[str, Any], certificate: str | None, descriptors: i
         settings["heartbeat"] = Heartbeat(**settings["heartbeat"])
     logging.getLogger().addHandler(loud := Loud())
 
-    async def serve(task_status: trio.TaskStatus[WebSocketServer]) -> None:
+    async def serve(  # noqa: ASYNC128 - serve_websocket does it
+        task_status: trio.TaskStatus[WebSocketServer],
+    ) -> None:
         await serve_websocket(
             handle,
             "127.0.0.1",

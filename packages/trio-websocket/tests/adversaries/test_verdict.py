@@ -13,7 +13,7 @@ from .verdict import faults
 from .wire import MIB, Heard, Hearing, in_words
 
 
-async def nothing(_: object) -> str:
+async def nothing(_: object) -> str:  # noqa: ASYNC124 - attacks are async
     return "close 1002"
 
 
