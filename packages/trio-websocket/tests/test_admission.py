@@ -197,28 +197,31 @@ async def test_handshakes_make_room_where_no_descriptor_is_left(
     nursery: trio.Nursery, caplog: pytest.LogCaptureFixture, autojump_clock: Clock
 ) -> None:
     class Exhausted(MemoryListener):
-        """A listener that has none left at first."""
+        """A listener that has no descriptor for a stream when it is told so."""
 
-        left = 0
+        exhausted = False
+        waiting: trio.abc.Stream | None = None
 
         async def accept(self) -> trio.abc.Stream:
-            if self.left == 1:
-                self.left -= 1
+            stream, self.waiting = self.waiting or await super().accept(), None
+            if self.exhausted:
+                self.exhausted, self.waiting = False, stream
                 raise OSError(errno.EMFILE, "Too many open files")
-            self.left -= 1
-            return await super().accept()
+            return stream
 
     caplog.set_level(logging.INFO, "trio-websocket")
     listener = Exhausted()
-    listener.left = 5
     await nursery.start(WebSocketServer(echo, [listener]).run)
     idle = [listener.connect() for _ in range(4)]
+    await trio.testing.wait_all_tasks_blocked()
+    listener.exhausted = True
+    honest = listener.connect()
     with trio.fail_after(0.05):
         for stream in idle[:2]:
             assert await read_to_end(stream) == b""
-    await idle[2].send_all(REQUEST)
-    assert (await idle[2].receive_some()).startswith(b"HTTP/1.1 101 ")
-    await dial(nursery, listener)
+    for stream in (idle[2], honest):
+        await stream.send_all(REQUEST)
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
     assert "there are no descriptors left" in caplog.text
     nursery.cancel_scope.cancel()
 
