@@ -318,7 +318,7 @@ async def test_frames_behind_the_answer_are_taken(autojump_clock: trio.testing.M
 
 
 async def test_server_that_is_not_trusted(autojump_clock: trio.testing.MockClock) -> None:
-    """2B 7: the reason is told at once."""
+    """The reason is told at once."""
     ours, theirs = trio.testing.memory_stream_pair()
     stranger = ssl.create_default_context()
     client = trio.SSLStream(ours, stranger, server_hostname="localhost", https_compatible=True)
@@ -372,7 +372,7 @@ async def test_bad_frame_closes_with_its_code(
             assert error.reason.code == code
             assert await peer.hear_all() == [("closed", code, "clean")]
             assert await peer.at_end()
-        # We wait for the server to hang up, but not for ever (2B 9).
+        # We wait for the server to hang up, but not for ever.
         with takes(10):
             await connection.wait_closed()
         with pytest.raises(trio.BrokenResourceError):
@@ -396,7 +396,7 @@ async def test_bad_frame_then_a_reset(attack: bytes, code: int) -> None:
 async def test_server_that_does_not_answer_our_close(
     made: MakePair, flood: int | None, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """2B 9 and 10: silence, or endless data in place of an answer."""
+    """Silence, or endless data in place of an answer."""
     async with connected(CLIENT, made) as (connection, peer), trio.open_nursery() as nursery:
 
         async def send() -> None:
@@ -434,7 +434,7 @@ async def test_server_whose_close_frame_drips(autojump_clock: trio.testing.MockC
 
 
 async def test_server_that_closes_and_keeps_tcp(autojump_clock: trio.testing.MockClock) -> None:
-    """2B 8."""
+    """The socket is closed all the same, in time."""
     async with connected(CLIENT) as (connection, peer):
         await peer.send(close_frame(1001, to=CLIENT))
         with takes(0):
@@ -464,7 +464,7 @@ async def test_server_that_answers_our_close_and_keeps_tcp(
 
 
 async def test_server_that_resets_lets_everybody_go() -> None:
-    """2B 11, and the cause is kept."""
+    """Pings, receivers and senders; and the cause is kept."""
     async with connected(CLIENT, tcp_pair) as (connection, peer):
         errors = []
         async with trio.open_nursery() as nursery:
@@ -501,7 +501,7 @@ async def test_end_without_a_close_frame(autojump_clock: trio.testing.MockClock)
 
 
 async def test_context_manager_closes_the_socket_whatever_the_server_does() -> None:
-    """2B 8 and 16, over real sockets."""
+    """Over real sockets."""
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     endings: dict[str, bytes | None] = {

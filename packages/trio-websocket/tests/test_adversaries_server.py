@@ -486,7 +486,7 @@ async def test_pong_flood_costs_nothing(autojump_clock: trio.testing.MockClock) 
 async def test_pings_after_our_close_frame_are_not_answered(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """2A 2, B11: this was one ping to end any server."""
+    """This was one ping to end any server."""
 
     async def short(asked: WebSocketRequest) -> None:
         connection = await asked.accept()
@@ -530,7 +530,7 @@ async def test_bad_frame_after_our_close_frame(autojump_clock: trio.testing.Mock
 
 
 async def test_client_that_leaves_ends_its_handler_and_nothing_else() -> None:
-    """2A 4."""
+    """What get_message() raises then escapes its handler, as it may."""
     ended = []
 
     async def handler(asked: WebSocketRequest) -> None:
@@ -561,7 +561,7 @@ async def test_client_that_leaves_ends_its_handler_and_nothing_else() -> None:
 async def test_failing_handlers_end_their_own_connection_only(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """2A 4 and 6."""
+    """Whatever they raise, and whenever."""
     failures: list[Exception] = []
 
     async def handler(asked: WebSocketRequest) -> None:
@@ -613,7 +613,7 @@ async def test_client_of_a_failing_handler_is_told_1011(
 
 
 async def test_address_of_a_client_that_has_left() -> None:
-    """2A 5."""
+    """It was noted when the client came."""
     seen: list[object] = []
     left = trio.Event()
 
@@ -663,7 +663,7 @@ async def test_client_that_left_before_it_was_accepted() -> None:
 async def test_peer_that_does_not_answer_our_close(
     pings: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """E7: silence, or endless data in place of an answer."""
+    """Silence, or endless data in place of an answer."""
 
     async def handler(asked: WebSocketRequest) -> None:
         if asked.path == "/":

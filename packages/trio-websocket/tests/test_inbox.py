@@ -106,7 +106,7 @@ async def test_full_queue_pushes_back(role: Role) -> None:
 
 @BOTH
 async def test_full_queue_still_takes_pongs(role: Role) -> None:
-    """2C 17: pings of ours while the application does not receive."""
+    """Pings of ours while the application does not receive."""
     async with connected(role, message_queue_size=0) as (connection, peer):
         await peer.send_frame(TEXT, b"unread")
         async with trio.open_nursery() as nursery:

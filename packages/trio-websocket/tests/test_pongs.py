@@ -32,7 +32,7 @@ PAIRS = pytest.mark.parametrize("made", [memory_pair, lockstep_pair, small_tcp_p
 
 @PAIRS
 async def test_both_sides_ping_and_send_at_once(made: MakePair) -> None:
-    """2C 19: this was a deadlock."""
+    """This was a deadlock."""
     client_end, server_end = await made()
     connections = {}
     async with trio.open_nursery() as nursery:
@@ -95,7 +95,7 @@ async def test_pong_settles_earlier_pings_too(role: Role) -> None:
 
 @BOTH
 async def test_odd_pongs_settle_nothing(role: Role) -> None:
-    """C10: before the ping, with another payload, and several for one."""
+    """Before the ping, with another payload, and several for one."""
     async with connected(role) as (connection, peer):
         await peer.send_frame(PONG, b"payload")
         await trio.testing.wait_all_tasks_blocked()
@@ -173,7 +173,7 @@ async def test_every_ping_is_answered_in_order(made: MakePair, role: Role) -> No
 
 @BOTH
 async def test_pongs_are_merged_only_when_nobody_takes_them(role: Role) -> None:
-    """E6: a bounded number of pongs, the first ones and the newest."""
+    """A bounded number of pongs, the first ones and the newest."""
     async with connected(role, lockstep_pair) as (_, peer):
         for number in range(10_000):
             await peer.send_frame(PING, b"%06d" % number)

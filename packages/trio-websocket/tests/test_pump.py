@@ -53,7 +53,7 @@ PAIRS = pytest.mark.parametrize("made", [memory_pair, lockstep_pair, tcp_pair, t
 async def test_good_messages_ahead_of_an_error_are_answered_first(
     made: MakePair, role: Role
 ) -> None:
-    """2C 23: the answers go out, then the close frame."""
+    """The answers go out, then the close frame."""
     async with connected(role, made) as (connection, peer), trio.open_nursery() as nursery:
 
         async def echo() -> None:
@@ -99,7 +99,7 @@ async def test_answer_of_one_receiver_is_waited_for_although_another_waits(
 
 @BOTH
 async def test_everything_ahead_of_a_close_and_fin_is_delivered(role: Role) -> None:
-    """2C 22 and E14: m0 m1 ping ping m2 m3 close, then TCP is closed."""
+    """The order is m0 m1 ping ping m2 m3 close, then TCP is closed."""
     async with connected(role, tcp_pair) as (connection, peer):
         ping = frame(PING, b"!", to=role)
         script = [frame(TEXT, b"m%d" % n, to=role) for n in range(4)]
@@ -521,7 +521,7 @@ def test_interrupt_while_a_message_is_handed_over(role: Role) -> None:
 
 @BOTH
 async def test_flood_of_tiny_messages_lets_others_have_turns(role: Role) -> None:
-    """2C 24: one read holds thousands of frames."""
+    """One read holds thousands of frames."""
     async with connected(role, memory_pair, message_queue_size=10**6) as (_connection, peer):
         turns = 0
 

@@ -67,7 +67,7 @@ async def test_large_messages_both_ways_at_once(made: MakePair, role: Role) -> N
 async def test_message_that_was_cancelled_half_way_is_finished(
     made: MakePair, role: Role, take: int
 ) -> None:
-    """E12: after the cancellation the rest comes first, however little was read before."""
+    """After the cancellation the rest comes first, however little was read before."""
     async with connected(role, made) as (connection, peer):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.send_message, MESSAGE)

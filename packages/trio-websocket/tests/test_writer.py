@@ -100,7 +100,7 @@ async def test_speaker_with_a_bad_message_does_not_hold_up_the_next(
 @BOTH
 @SLOW
 async def test_what_waits_to_be_written_is_bounded(made: MakePair, role: Role) -> None:
-    """E5: beyond `Limits.write_buffer`, who has not had a turn has said nothing."""
+    """Beyond `Limits.write_buffer`, who has not had a turn has said nothing."""
     async with connected(role, made) as (connection, peer):
         async with trio.open_nursery() as nursery:
             for _ in range(300):
