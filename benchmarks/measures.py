@@ -1,12 +1,15 @@
-"""What is measured, in the words of any library: only awaitables, no event loop of its own."""
+"""What is measured in one process, in the words of any library: only awaitables, no event loop."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from itertools import cycle
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
+
+from orders import Order
+from payloads import payloads
 
 
 class Channel(NamedTuple):
@@ -20,48 +23,58 @@ Handler: TypeAlias = Callable[[Channel], Awaitable[None]]
 
 
 class Contender(Protocol):
-    """A module that knows one library."""
+    """A module that knows one library.
+
+    It may also have `accelerated()`, which says whether its C runs, and `HANDSHAKE = False` if it
+    is no WebSocket.
+    """
 
     def run(self, measure: Callable[[], Awaitable[float]]) -> float:
         """Run it in the library's event loop."""
 
-    def serve(self, handler: Handler, size: int) -> AbstractAsyncContextManager[int]:
+    def serve(self, handler: Handler, order: Order) -> AbstractAsyncContextManager[int]:
         """A server whose connections are given to `handler`; its port.
 
         Args:
             handler: Ends with whatever the library raises when a connection is closed.
-            size: Bytes of one message, for those that have no other way to know.
+            order: Says whether to speak TLS, to compress, and to take large messages. All else is
+                as the library does it by itself.
         """
 
-    def connect(self, port: int, size: int) -> AbstractAsyncContextManager[Channel]:
+    def connect(self, port: int, order: Order) -> AbstractAsyncContextManager[Channel]:
         """A connection to that server, closed as the library does it by itself."""
 
+    async def forever(self) -> None:
+        """Wait until cancelled."""
 
-async def echo(contender: Contender, seconds: float, size: int) -> float:
+
+async def send_back(channel: Channel) -> None:
+    """A handler: an echo."""
+    send, receive = channel
+    while True:
+        await send(await receive())  # type: ignore[arg-type]  # bytes, as was sent
+
+
+async def echo(contender: Contender, order: Order) -> float:
     """Round trips a second, one message in flight."""
-
-    async def send_back(channel: Channel) -> None:
-        send, receive = channel
-        while True:
-            await send(await receive())  # type: ignore[arg-type]  # bytes, as was sent
-
-    message = os.urandom(size)
+    messages = payloads(order.size, compressible=order.deflate)
     async with (
-        contender.serve(send_back, size) as port,
-        contender.connect(port, size) as (send, receive),
+        contender.serve(send_back, order) as port,
+        contender.connect(port, order) as (send, receive),
     ):
-        for _ in range(3):
+        for message in messages if order.large else messages * 3:
             await send(message)
             assert await receive() == message
+        following = cycle(messages)
         count, start = 0, perf_counter()
-        while (took := perf_counter() - start) < seconds:
-            await send(message)
+        while (took := perf_counter() - start) < order.seconds:
+            await send(next(following))
             await receive()
             count += 1
     return count / took
 
 
-async def one_way(contender: Contender, seconds: float, size: int) -> float:
+async def one_way(contender: Contender, order: Order) -> float:
     """Messages a second from client to server, a call each, until the last one has arrived."""
     batch = 500
 
@@ -72,13 +85,13 @@ async def one_way(contender: Contender, seconds: float, size: int) -> float:
                 message = await receive()
             await send(message)  # type: ignore[arg-type]  # bytes, as was sent
 
-    message = os.urandom(size)
+    (message,) = payloads(order.size, compressible=False)
     async with (
-        contender.serve(confirm, size) as port,
-        contender.connect(port, size) as (send, receive),
+        contender.serve(confirm, order) as port,
+        contender.connect(port, order) as (send, receive),
     ):
         count, start = 0, perf_counter()
-        while (took := perf_counter() - start) < seconds:
+        while (took := perf_counter() - start) < order.seconds:
             for _ in range(batch):
                 await send(message)
             await receive()
@@ -86,23 +99,23 @@ async def one_way(contender: Contender, seconds: float, size: int) -> float:
     return count / took
 
 
-async def connections(contender: Contender, seconds: float, size: int) -> float:
+async def connects(contender: Contender, order: Order) -> float:
     """Connections that are opened and closed again a second, one after the other."""
 
     async def wait(channel: Channel) -> None:
         await channel.receive()
 
-    async with contender.serve(wait, size) as port:
+    async with contender.serve(wait, order) as port:
         count, start = 0, perf_counter()
-        while (took := perf_counter() - start) < seconds:
-            async with contender.connect(port, size):
+        while (took := perf_counter() - start) < order.seconds:
+            async with contender.connect(port, order):
                 pass
             count += 1
     return count / took
 
 
-MEASURES: dict[str, Callable[[Contender, float, int], Any]] = {
+MEASURES: dict[str, Callable[[Contender, Order], Awaitable[float]]] = {
     "echo": echo,
     "one_way": one_way,
-    "connections": connections,
+    "connects": connects,
 }

@@ -1,67 +1,65 @@
 from __future__ import annotations
 
-import subprocess
 import sys
+from pathlib import Path
 
+import bench
 import pytest
-from bench import TASKS, Rates, Task, Worker, report, table, worker
-from peers import HERE, OURS, PEERS, Peer
+from bench import RECORDED, REPORTS, folder_for, read_command_line
+from made_up import figures
+from peers import Peer
+from plots import PLOTS, draw_all
+from workers import Circumstances
 
 
-class Here(Peer):
-    """A peer that is measured where the tests run."""
-
-    def python(self) -> str:
-        return sys.executable
-
-
-def made_up(**rates: list[float]) -> tuple[Rates, list[Peer]]:
-    """The same rates in each task, and their peers."""
-    peers = [Peer(name, "", ()) for name in rates]
-    return {(name, task.title): rates[name] for name in rates for task in TASKS}, peers
-
-
-def test_the_report_has_medians_with_their_spread() -> None:
-    text = report(*made_up(ours=[2000.0, 1000.0, 1010.0], theirs=[500.0, 500.0, 500.0]))
-    lines = [line.split("|")[1:3] for line in text.splitlines() if line]
-    assert [[cell.strip() for cell in line] for line in lines if "---" not in line[0]] == [
-        ["a second", "echo 32 B"],
-        ["ours", "1,010 ±50%"],
-        ["theirs", "500 ±0%"],
-        ["ours /", "echo 32 B"],
-        ["theirs", "2.02"],
-    ]
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        ("", RECORDED),
+        ("--quick", REPORTS),
+        ("--only echo tls", REPORTS),
+        ("--rounds 1", REPORTS),
+        ("--quick --record", RECORDED),
+        ("--redraw", RECORDED),
+        ("--quick --output there", Path("there")),
+    ],
+)
+def test_only_a_whole_run_replaces_what_is_recorded(words: str, folder: Path) -> None:
+    assert folder_for(read_command_line(words.split())) == folder
 
 
-def test_the_columns_of_a_table_are_aligned() -> None:
-    assert table("x", ["a", "long"], {"name": ["1.00", "2"], "n": ["3", "4"]}) == [
-        "| x    |    a | long |",
-        "| ---- | ---: | ---: |",
-        "| name | 1.00 |    2 |",
-        "| n    |    3 |    4 |",
-    ]
+@pytest.mark.parametrize("words", ["--only nothing", "--against nobody"])
+def test_what_is_not_known_is_an_error(words: str) -> None:
+    with pytest.raises(SystemExit):
+        read_command_line(words.split())
 
 
-@pytest.mark.parametrize("module", ["with_trio_websocket", "with_bare_trio"])
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.title)
-def test_a_worker_measures(module: str, task: Task) -> None:
-    with worker(Here("here", module, ())) as measuring:
-        assert [measuring.measure(task, 0.01) > 0 for _ in range(2)] == [True, True]
+def test_a_part_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered = []
+
+    def measure_all(*arguments: object) -> None:
+        ordered.append(arguments)
+
+    monkeypatch.setattr(bench, "measure_all", measure_all)
+    monkeypatch.setattr(bench, "pin", lambda: 1)
+    monkeypatch.setattr(Peer, "python", lambda _: sys.executable)
+    words = ["--only", "one-way", "--against", "aiohttp 3.14.5", "--rounds", "2"]
+    measured = bench.measure(read_command_line(words))
+    assert [task.title for task in measured.tasks] == ["one-way 32 B"]
+    assert measured.rounds == 2
+    ((_, peers, circumstances),) = ordered
+    assert isinstance(peers, list)
+    assert [peer.name for peer in peers] == ["ours", "aiohttp 3.14.5"]
+    assert isinstance(circumstances, Circumstances)
+    assert circumstances.server_core == 1
 
 
-def test_a_worker_that_dies_is_an_error() -> None:
-    command = [sys.executable, "-c", "import sys; sys.stdin.readline(); sys.exit(3)"]
-    with (
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process,
-        pytest.raises(RuntimeError, match="died with 3"),
-    ):
-        Worker(process).measure(TASKS[0], 0.01)
-
-
-def test_each_peer_has_a_module_and_a_pinned_version() -> None:
-    for peer in PEERS:
-        assert (HERE / f"{peer.module}.py").exists()
-        assert all("==" in requirement for requirement in peer.requirements)
-    assert OURS.name not in {peer.name for peer in PEERS}
+def test_plots_are_the_same_for_the_same_figures(tmp_path: Path) -> None:
+    drawn = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        measured = figures(ours=[100.0, 120.0], aiohttp=[50.0])
+        assert draw_all(measured, folder) == list(PLOTS)
+        drawn.append([(folder / plot).read_bytes() for plot in PLOTS])
+    assert drawn[0] == drawn[1]

@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 import trio
+from certificates import HOST, client_context, server_context
 from measures import Channel, Handler
+from orders import Order
 
+HANDSHAKE = False
 run = trio.run
+forever = trio.sleep_forever
 
 
 @asynccontextmanager
-async def serve(handler: Handler, size: int) -> AsyncIterator[int]:
+async def serve(handler: Handler, order: Order) -> AsyncIterator[int]:
     """See `measures.Contender`."""
 
-    async def handle(stream: trio.SocketStream) -> None:
-        with suppress(trio.EndOfChannel):
-            await handler(_channel(stream, size))
+    async def handle(stream: trio.abc.Stream) -> None:
+        with suppress(trio.EndOfChannel, trio.BrokenResourceError):
+            await handler(_channel(stream, order.size))
 
-    start = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
+    context = server_context(order.tls)
+    (listener,) = await trio.open_tcp_listeners(0, host=HOST)
+    port: int = listener.socket.getsockname()[1]
     async with trio.open_nursery() as nursery:
-        (listener,) = await nursery.start(start)
-        yield listener.socket.getsockname()[1]
+        if context is None:
+            await nursery.start(trio.serve_listeners, handle, [listener])
+        else:
+            over_tls = trio.SSLListener(listener, context)
+            await nursery.start(trio.serve_listeners, handle, [over_tls])
+        yield port
         nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def connect(port: int, size: int) -> AsyncIterator[Channel]:
+async def connect(port: int, order: Order) -> AsyncIterator[Channel]:
     """See `measures.Contender`."""
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-        yield _channel(stream, size)
+    stream: trio.abc.Stream
+    if order.tls is None:
+        stream = await trio.open_tcp_stream(HOST, port)
+    else:
+        context = client_context(order.tls)
+        stream = await trio.open_ssl_over_tcp_stream(HOST, port, ssl_context=context)
+    async with stream:
+        yield _channel(stream, order.size)
 
 
-def _channel(stream: trio.SocketStream, size: int) -> Channel:
+def _channel(stream: trio.abc.Stream, size: int) -> Channel:
     buffer = bytearray()
 
     async def receive() -> bytes:
