@@ -2,6 +2,7 @@
 
 - An sdist holds the sources, the tests, the changelog and the licence, and a wheel built from it is
   the same as the one built from the checkout.
+- A wheel that was compiled says for which Pythons and machines it is.
 - The three wheels install together where nothing else is, and work there.
 
 Run from anywhere: `python tools/check_dist.py`. It wants `hatch` and git on the PATH.
@@ -26,6 +27,8 @@ PACKAGES = {
     "trio-websocket": "trio_websocket",
     "ws-tools": "ws_tools",
 }
+# How the names of compiled modules end.
+COMPILED = (".pyd", ".so")
 # What a package's checkout has is in its sdist, and these two beside it.
 MADE = {".gitignore", "PKG-INFO"}
 
@@ -69,6 +72,9 @@ def check_wheel(package: str, wheel: Path, rebuilt: Path) -> None:
     strange = {name for name in names if name.split("/")[0].split("-")[0] != PACKAGES[package]}
     if strange or f"{PACKAGES[package]}/py.typed" not in names:
         sys.exit(f"{wheel.name}: strange files {strange}, or no py.typed")
+    compiled = {name for name in names if name.endswith(COMPILED)}
+    if bool(compiled) is wheel.name.endswith("-none-any.whl"):
+        sys.exit(f"{wheel.name}: holds {compiled or 'nothing compiled'}")
     print(f"{wheel.name}: {len(names)} files, the same from its sdist")
 
 
@@ -86,6 +92,10 @@ def try_wheels(wheels: list[Path], folder: Path) -> None:
         if "site-packages" not in path:
             sys.exit(f"{name} was imported from {path}")
         print(f"{name} {version} is installed")
+    accelerated = any("-abi3-" in wheel.name for wheel in wheels)
+    show = "import ws_core; print(ws_core.ACCELERATED)"
+    if run(python, "-c", show, folder=folder).strip() != str(accelerated):
+        sys.exit(f"the accelerator is {'not ' * accelerated}used")
     print(run(scripts / "ws-tools", "--version", folder=folder).strip())
     print(run(python, "-m", "ws_tools.demo", folder=folder), end="")
 

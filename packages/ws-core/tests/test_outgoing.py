@@ -1,8 +1,10 @@
+import random
+
 import pytest
 
-from ws_core import Connection, HandshakeFailed, Outgoing, Role
+from ws_core import Connection, HandshakeFailed, Outgoing, Pinged, Role
 
-from .two_ends import open_end, said
+from .two_ends import MASK, deliver, open_end, open_pair, said, xor
 
 
 def test_nothing_was_said_at_first() -> None:
@@ -13,8 +15,8 @@ def test_nothing_was_said_at_first() -> None:
 
 def test_bytes_come_out_in_the_order_in_which_they_were_said() -> None:
     outgoing = Outgoing()
-    outgoing.append(b"ab", b"cd")
-    outgoing.append_control(b"ef", b"")
+    outgoing.append(b"abcd")
+    outgoing.append_control(b"ef")
     outgoing.append(b"gh")
     assert len(outgoing) == 8
     assert b"".join(outgoing.peek(100)) == b"abcdefgh"
@@ -45,7 +47,8 @@ def test_any_partial_writes_write_everything_once() -> None:
     for step in (1000, 1001, 65536, 10**6):
         outgoing = Outgoing()
         for piece in pieces:
-            outgoing.append(b"<>", piece)
+            outgoing.append(b"<>")
+            outgoing.append(piece)
         written = b""
         while len(outgoing):
             part = b"".join(outgoing.peek(step))
@@ -57,13 +60,74 @@ def test_any_partial_writes_write_everything_once() -> None:
 
 
 def test_small_payloads_are_joined_with_their_header_and_large_ones_are_not_copied() -> None:
-    outgoing = Outgoing()
+    server = open_end(Role.SERVER)
     small, large = bytes(65535), bytes(65536)
-    outgoing.append(b"h", small)
-    outgoing.append(b"h", large)
-    buffers = outgoing.peek(10**6)
-    assert [len(buffer) for buffer in buffers] == [65536, 1, 65536]
-    assert buffers[2].obj is large
+    server.send_message(small)
+    server.send_message(large)
+    header, payload = server.outgoing.peek(10**6)[1:]
+    assert [len(buffer) for buffer in server.outgoing.peek(10**6)] == [65539, 10, 65536]
+    assert payload is large
+    server.written(65539 + len(header) + 5)
+    (rest,) = server.outgoing.peek(10**6)
+    assert isinstance(rest, memoryview)
+    assert rest.obj is large
+    assert len(rest) == 65531
+
+
+def data_and_keys() -> list[tuple[bytes, bytes]]:
+    """What is to be said, some of it masked."""
+    noise = random.Random(1).randbytes
+    return [
+        (b"head", b""),
+        (noise(300_001), MASK),
+        (b"", MASK),
+        (noise(3), b"abcd"),
+        (noise(122_880), b"\0\1\2\3"),
+        (noise(70_000), b""),
+        (noise(122_881), MASK),
+    ]
+
+
+@pytest.mark.parametrize("limit", [1009, 4096, 65_536, 122_880, 122_881, 2**30])
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 1000])
+def test_what_is_masked_as_it_is_written_is_masked_once(limit: int, most: int) -> None:
+    """`most` is how many of the bytes that are given out are left for the next time."""
+    outgoing = Outgoing()
+    expected = b""
+    for data, key in data_and_keys():
+        outgoing.append(data, key)
+        expected += xor(data, key) if key else data
+    assert len(outgoing) == len(expected)
+    written = b""
+    while len(outgoing):
+        part = b"".join(outgoing.peek(limit))
+        assert 0 < len(part) <= limit
+        part = part[: max(1, len(part) - most)]
+        outgoing.advance(len(part))
+        written += part
+    assert written == expected
+    assert outgoing.peek(limit) == []
+
+
+def test_masking_keeps_little_ahead_of_what_is_written() -> None:
+    outgoing = Outgoing()
+    outgoing.append(bytes(2**20), MASK)
+    outgoing.append(b"next")
+    buffers = outgoing.peek(2**30)
+    assert [len(buffer) for buffer in buffers] == [120 * 2**10]
+    assert outgoing.peek(2**30) == buffers
+    outgoing.advance(2**20 - 1)
+    assert outgoing.peek(2**30) == [MASK[-1:]]  # and the next time the rest
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 200_000, 2**20])
+def test_what_a_client_masks_in_steps_the_server_understands(size: int) -> None:
+    client, server = open_pair()
+    message = random.Random(size).randbytes(size)
+    client.send_message(message)
+    client.ping(b"between")
+    client.send_message(message.hex()[:size])
+    assert deliver(client, server) == [message, Pinged(b"between"), message.hex()[:size]]
 
 
 def test_one_gathered_write_has_a_bounded_number_of_buffers() -> None:
@@ -76,9 +140,9 @@ def test_one_gathered_write_has_a_bounded_number_of_buffers() -> None:
 def test_control_frames_are_counted_until_their_last_byte_is_written() -> None:
     outgoing = Outgoing()
     outgoing.append(b"data")
-    outgoing.append_control(b"pi", b"ng")
+    outgoing.append_control(b"ping")
     outgoing.append(b"data")
-    outgoing.append_control(b"pong!", b"")
+    outgoing.append_control(b"pong!")
     sizes = []
     while len(outgoing):
         sizes.append(outgoing.control_size)

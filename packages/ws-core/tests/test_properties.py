@@ -23,7 +23,7 @@ from ws_core import (
     WebSocketURL,
     normalize_resource,
 )
-from ws_core._masking import apply_mask
+from ws_core._codec import apply_mask
 
 from .two_ends import (
     BINARY,
@@ -253,22 +253,36 @@ def test_any_conversation_of_two_ends_ends_well(
         assert not len(ends[role].outgoing)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=9), st.integers(0, 20))))
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.just(b"") | masks, st.binary(max_size=9), st.integers(0, 20))
+    )
+)
 def test_outgoing_bytes_are_written_once_and_in_order(
-    steps: list[tuple[bool, bytes, int]],
+    steps: list[tuple[bool, bytes, bytes, int]],
 ) -> None:
     outgoing = Outgoing()
     everything, written = b"", b""
-    for control, payload, count in steps:
-        (outgoing.append_control if control else outgoing.append)(b"<", payload)
-        everything += b"<" + payload
+    for control, key, payload, count in steps:
+        if control:
+            outgoing.append_control(payload)
+        else:
+            outgoing.append(b"<")
+            outgoing.append(payload, key)
+            everything += b"<"
+        everything += xor(payload, key) if key and not control else payload
         part = b"".join(outgoing.peek(count))
-        assert len(part) == min(count, len(outgoing))
+        assert len(part) <= min(count, len(outgoing))
+        assert part or not count or not len(outgoing)
         outgoing.advance(len(part))
         written += part
         assert len(outgoing) == len(everything) - len(written)
         assert outgoing.control_size >= 0
-    assert written + b"".join(outgoing.peek(2**20)) == everything
+    while len(outgoing):
+        part = b"".join(outgoing.peek(2**20))
+        outgoing.advance(len(part))
+        written += part
+    assert written == everything
 
 
 # Small things.

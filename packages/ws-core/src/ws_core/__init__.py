@@ -1,6 +1,7 @@
 """The WebSocket protocol (RFC 6455) without I/O: bytes in, events out; verbs in, bytes out."""
 
 from ._close import CloseCode, CloseReason, Initiator, checked_reason
+from ._codec import ACCELERATED
 from ._connection import Connection
 from ._deflate import Deflate
 from ._errors import ConnectionClosed, ConnectionRejected, HandshakeError, LocalProtocolError
@@ -30,6 +31,7 @@ from ._url import WebSocketURL, normalize_resource
 from ._version import __version__
 
 __all__ = [
+    "ACCELERATED",
     "HELD_BACK",
     "NEED_DATA",
     "OVER",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 
-from ._assembler import Assembler
 from ._client_handshake import ClientHandshake
 from ._close import (
     CloseCode,
@@ -19,9 +18,9 @@ from ._compressor import Compressor
 from ._deflate import Deflate, context_of
 from ._errors import LocalProtocolError
 from ._events import (
+    HELD_BACK,
     NEED_DATA,
     OVER,
-    PIECE,
     Accepted,
     Closed,
     Event,
@@ -32,12 +31,11 @@ from ._events import (
     Ponged,
     Rejected,
 )
-from ._frame_reader import FrameReader
 from ._frame_writer import FrameWriter
 from ._frames import Opcode, Piece, checked_message, checked_payload
 from ._headers import ExtraHeaders
 from ._inflater import Inflater
-from ._inflating_reader import InflatingReader
+from ._intake import Intake
 from ._limits import Limits
 from ._negotiation import check_role
 from ._outgoing import Outgoing
@@ -45,10 +43,9 @@ from ._pings import PendingPings
 from ._server_handshake import ServerHandshake
 from ._state import Role, State
 
-# Where messages, pings and pongs may be sent: what a failing peer said before may be answered.
-_MAY_SPEAK = frozenset({State.OPEN, State.FAILING})
-# Where nothing is listened to any more.
-_DEAF = frozenset({State.FAILING, State.CLOSED})
+# Names of this module are found faster than those of an enumeration.
+_OPEN, _CLOSING = State.OPEN, State.CLOSING
+_FAILING, _CLOSED = State.FAILING, State.CLOSED
 
 
 class Connection:
@@ -88,21 +85,15 @@ class Connection:
         self.subprotocol: str | None = None
         #: How messages are compressed, with all windows, if both sides agreed to do that.
         self.deflate: Deflate | None = None
-        # What came and was not taken yet: the handshake takes heads off its front, then the reader
-        # takes frames.
-        self._incoming = bytearray()
+        # RFC 6455 section 5.1: clients mask, servers do not.
+        self._intake = Intake(masked=not is_client, max_message=self.limits.message)
+        self._incoming, self._messages = self._intake.buffer, self._intake.messages
         self._at_eof = False
         handshake = ClientHandshake if is_client else ServerHandshake
         self._handshake: ClientHandshake | ServerHandshake | None = handshake(
             self.limits, self._incoming, self.outgoing, deflate
         )
-        # RFC 6455 section 5.1: clients mask, servers do not.
-        self._frames = FrameReader(
-            self._incoming, masked=not is_client, max_message=self.limits.message
-        )
-        self._reader: FrameReader | InflatingReader = self._frames
         self._writer = FrameWriter(self.outgoing, masked=is_client)
-        self._assembler = Assembler()
         self._compressor: Compressor | None = None
         self._pings = PendingPings(self.limits.pending_pings)
         self._reason: CloseReason | None = None
@@ -201,7 +192,8 @@ class Connection:
                 pass
             return
         opcode, payload = checked_message(message)
-        self._check_may_speak("a message")
+        if self.state is not _OPEN:
+            self._check_may_speak("a message")
         self._writer.message(opcode, payload)
 
     def send_message_in_steps(
@@ -283,7 +275,7 @@ class Connection:
             self._writer.close(self._reason)
             # RFC 6455 section 7.1.7: nothing that the peer says from here on is listened to.
             self._end = self._over(self._reason, clean=False)
-        return replace(said, initiator=self._initiator)
+        return CloseReason(said.code, said.reason, initiator=self._initiator)
 
     # Bytes in, events out.
 
@@ -293,8 +285,20 @@ class Connection:
         Stop reading while `Requested` waits for its answer: what comes meanwhile has no bound.
         Empty data means nothing; the end of the stream is told with `receive_eof`.
         """
-        if self.state not in _DEAF:
+        if self.state is not _FAILING and self.state is not _CLOSED:
             self._incoming += data
+
+    def get_buffer(self) -> memoryview | None:
+        """Where to put the next bytes from the peer, if that saves `receive_data` a copy.
+
+        That is so while a long binary payload is arriving. Put bytes at the start of the buffer,
+        release it, and tell `buffer_updated` how many, before `next_event` is called again.
+        """
+        return self._intake.get_buffer()
+
+    def buffer_updated(self, count: int) -> None:
+        """Take in the first `count` bytes of what `get_buffer` gave out."""
+        self._intake.buffer_updated(count)
 
     def receive_eof(self) -> None:
         """Take in the end of the stream."""
@@ -312,25 +316,29 @@ class Connection:
             caller can take a breath; or HELD_BACK if something else than a ping or pong comes next
             and `pings_only` was asked for; or OVER.
         """
-        if self._handshake is not None:
-            return self._next_handshake_event(self._handshake)
-        if self._end is not None:
-            end, self._end = self._end, None
-            return end
-        if self.state in _DEAF:
-            return OVER
+        if self._messages:
+            return HELD_BACK if pings_only else self._messages.popleft()
+        if self.state is not _OPEN and self.state is not _CLOSING:
+            return self._next_event_outside()
         try:
-            piece = self._reader.next_piece(pings_only=pings_only)
-            if isinstance(piece, Piece):
-                return self._handle(piece)
+            found = self._intake.next(pings_only=pings_only)
+            if isinstance(found, Piece):
+                return self._handle_control(found)
         except ProtocolViolation as violation:
             return self._fail(violation)
-        if piece is NEED_DATA and self._at_eof:
+        if found is NEED_DATA and self._at_eof:
             # RFC 6455 section 7.1.5: there was no close frame.
             detail = f"the {self.role.peer.value} hung up without a close frame"
             reason = CloseReason(CloseCode.ABNORMAL_CLOSURE.value, detail=detail)
             return self._over(reason, clean=False)
-        return piece
+        return found
+
+    def next_message(self) -> str | bytes | None:
+        """What `next_event` would give, if that is a message that was decoded already; else None.
+
+        Bytes that came together are decoded together, as far as they hold whole messages.
+        """
+        return self._messages.popleft() if self._messages else None
 
     def written(self, count: int) -> None:
         """Note that the first `count` bytes of `outgoing` were written.
@@ -338,11 +346,18 @@ class Connection:
         Raises:
             ValueError: if so many do not wait.
         """
-        self._writer.written(count)
+        self.outgoing.advance(count)
+        if self._writer.postponed_pong is not None:
+            self._writer.pong_at_last()
 
     # Inside.
 
-    def _next_handshake_event(self, handshake: ClientHandshake | ServerHandshake) -> Event | Pause:
+    def _next_event_outside(self) -> Event | Pause:
+        """What happens before the conversation, or after it."""
+        handshake = self._handshake
+        if handshake is None:
+            end, self._end = self._end, None
+            return OVER if end is None else end
         event = handshake.next_event(at_eof=self._at_eof)
         if isinstance(event, Accepted):
             self._open(event.subprotocol, handshake.deflate)
@@ -356,7 +371,7 @@ class Connection:
         if deflate is not None:
             is_client = self.role is Role.CLIENT
             inflater = Inflater(context_of(deflate, client=not is_client))
-            self._reader = InflatingReader(self._frames, inflater)
+            self._intake.inflate_with(inflater)
             self._compressor = Compressor(deflate, context_of(deflate, client=is_client))
 
     def _shut(self) -> None:
@@ -364,20 +379,15 @@ class Connection:
         self._handshake, self.state = None, State.CLOSED
         self._incoming.clear()
 
-    def _handle(self, piece: Piece) -> Event | Pause:
-        if piece.opcode < Opcode.CLOSE:
-            message = self._assembler.add(piece)
-            return PIECE if message is None else message
-        if piece.opcode == Opcode.PING:
-            if self.state is State.OPEN:
-                self._writer.answer_ping(piece.payload)
-            return Pinged(piece.payload)
-        if piece.opcode == Opcode.PONG:
-            return Ponged(piece.payload, self._pings.settle(piece.payload))
-        return self._handle_close(parse_close_payload(piece.payload))
-
-    def _handle_close(self, reason: CloseReason) -> Closed:
-        if self.state is State.OPEN:
+    def _handle_control(self, frame: Piece) -> Event:
+        if frame.opcode == Opcode.PING:
+            if self.state is _OPEN:
+                self._writer.answer_ping(frame.payload)
+            return Pinged(frame.payload)
+        if frame.opcode == Opcode.PONG:
+            return Ponged(frame.payload, self._pings.settle(frame.payload))
+        reason = parse_close_payload(frame.payload)
+        if self.state is _OPEN:
             # RFC 6455 section 5.5.1: the answer echoes the code, and we echo the reason too.
             self._writer.close(reason)
         return self._over(reason, clean=True)
@@ -396,12 +406,14 @@ class Connection:
         self.state = State.CLOSED
         self._forget_input()
         self._compressor = None
-        return Closed(replace(reason, initiator=self._initiator or "remote", clean=clean), clean)
+        initiator = self._initiator or "remote"
+        code, text, detail = reason.code, reason.reason, reason.detail
+        told = CloseReason(code, text, initiator=initiator, clean=clean, detail=detail)
+        return Closed(told, clean)
 
     def _forget_input(self) -> None:
         """Nothing more is listened to, and nothing answered by itself."""
-        self._incoming.clear()
-        self._assembler, self._reader = Assembler(), self._frames
+        self._intake.forget()
         self._writer.drop_pong()
 
     def _server_handshake(self) -> ServerHandshake:
@@ -410,7 +422,8 @@ class Connection:
         return self._handshake
 
     def _check_may_speak(self, what: str) -> None:
-        if self.state not in _MAY_SPEAK:
+        # What a failing peer said before may be answered.
+        if self.state is not _OPEN and self.state is not _FAILING:
             raise LocalProtocolError(f"{what} can't be sent: {self._standing()}")
 
     def _standing(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from ._close import CloseCode, ProtocolViolation, message_too_big
+from ._codec import Payload, apply_mask, take_messages
 from ._events import HELD_BACK, NEED_DATA, Pause
-from ._frames import CONTROL_PAYLOAD, RSV1, Opcode, Piece
-from ._masking import apply_mask
+from ._frames import CONTROL_PAYLOAD, OPCODES, RSV1, Opcode, Piece
 
 
 def _first_byte_fault(first: int, compressible: frozenset[int]) -> str | None:
@@ -13,7 +15,7 @@ def _first_byte_fault(first: int, compressible: frozenset[int]) -> str | None:
     opcode = first & 0x0F
     if first & (0x30 if opcode in compressible else 0x70):
         return "reserved bits are set"
-    if opcode not in frozenset(Opcode):
+    if opcode not in OPCODES:
         return "unknown opcode"
     if opcode >= Opcode.CLOSE and not first & 0x80:
         return "fragmented control frame"
@@ -32,8 +34,13 @@ _DEFLATE_FAULTS = _faults(Opcode.TEXT, Opcode.BINARY)
 _EXTENDED = {126: (2, 126), 127: (8, 1 << 16)}
 # How many bytes a compressed message may have beyond its share.
 _COMPRESSED_MORE = 64 * 2**10
-# A piece of a compressed message is small, as it may become a thousand times as large.
-_COMPRESSED_PIECE = 8 * 2**10
+# A payload of so many bytes is taken whole if it is there. A piece of a compressed message is never
+# larger, as it may become a thousand times as large.
+_SHORT = 8 * 2**10
+# Messages that are taken in one go: the others stay bytes, which take less room than objects.
+_MESSAGES_AT_ONCE = 64
+# Payloads from this many bytes on get a buffer of their own, if they come in pieces.
+_OWN_BUFFER = 32 * 2**10
 
 
 class FrameReader:
@@ -47,6 +54,7 @@ class FrameReader:
 
     Attributes:
         max_message: See above.
+        payload: The buffer of its own that a long payload is arriving in, if one is.
     """
 
     def __init__(self, buffer: bytearray, *, masked: bool, max_message: float) -> None:
@@ -54,8 +62,11 @@ class FrameReader:
         self._buffer = buffer
         self._masked = masked
         self._faults = _FAULTS
+        self._max_plain = int(min(max_message, sys.maxsize))
+        # Of the message that is coming: whether its last frame has not come, and its size so far.
         self._in_message = False
         self._compressed = False
+        self._text = False
         self._message_size = 0
         # Of the data frame whose payload is arriving: what to call the next piece of it, whether
         # it ends its message, the masking key turned to the next byte, and the bytes to come.
@@ -63,10 +74,30 @@ class FrameReader:
         self._fin = False
         self._key = b""
         self._missing = 0
+        self.payload: Payload | None = None
 
     def allow_compressed(self) -> None:
         """Take compressed messages as well from now on; they are not inflated here."""
         self._faults = _DEFLATE_FAULTS
+
+    def messages(self) -> list[str | bytes]:
+        """Whole messages, if nothing else comes before them: some, in the order they came.
+
+        If there are none, `next_piece` tells what comes next.
+        """
+        if self._in_message or self._missing or self.payload is not None:
+            return []
+        return take_messages(self._buffer, self._masked, self._max_plain, _MESSAGES_AT_ONCE)
+
+    def filled(self, count: int) -> None:
+        """Note that `count` bytes were put into the room of the payload."""
+        assert self.payload is not None
+        self.payload.filled(count)
+        self._missing -= count
+
+    def forget(self) -> None:
+        """Let go of what has come of a payload: nothing more is taken."""
+        self.payload = None
 
     def next_piece(self, *, pings_only: bool = False) -> Piece | Pause:
         """The next control frame or piece of a message, one at a time.
@@ -78,6 +109,8 @@ class FrameReader:
             ProtocolViolation: if the peer breaks RFC 6455 section 5 or the message limit; for a
                 message that is too long already when its header says so.
         """
+        if self.payload is not None:
+            return HELD_BACK if pings_only else self._rest_of_payload(self.payload)
         if self._missing:
             return HELD_BACK if pings_only else self._rest_of_frame()
         buffer = self._buffer
@@ -119,37 +152,46 @@ class FrameReader:
     def _control_frame(self, opcode: int, start: int, size: int) -> Piece | Pause:
         if self._masked:
             start += 4
-        end = start + size
-        if len(self._buffer) < end:
+        if len(self._buffer) < start + size:
             return NEED_DATA
+        return Piece(opcode, True, self._take(start, size))
+
+    def _take(self, start: int, size: int) -> bytes:
+        """Take the frame at the front, all of which is there; its payload."""
+        end = start + size
         payload = bytes(self._buffer[start:end])
-        if self._masked:
+        if self._masked and payload:
             payload = apply_mask(payload, bytes(self._buffer[start - 4 : start]))
         del self._buffer[:end]
-        return Piece(opcode, True, payload)
+        return payload
 
     def _data_frame(self, first: int, start: int, size: int) -> Piece | Pause:
         if not self._in_message:
             self._compressed = first & RSV1 != 0
+            self._text = first & 0x0F == Opcode.TEXT
         message_size = self._message_size + size
         if self._compressed:
             self._check_compressed(message_size)
         elif message_size > self.max_message:
             raise message_too_big(f"{self.max_message:.0f} bytes")
         if self._masked:
-            if len(self._buffer) < start + 4:
-                return NEED_DATA
-            self._key = bytes(self._buffer[start : start + 4])
             start += 4
+            if len(self._buffer) < start:
+                return NEED_DATA
+        opcode, fin = first & 0x0F, first >= 0x80
+        self._in_message = not fin
+        self._message_size = 0 if fin else message_size
+        if size <= _SHORT and len(self._buffer) >= start + size:
+            return Piece(opcode, fin, self._take(start, size), self._compressed)
+        if self._masked:
+            self._key = bytes(self._buffer[start - 4 : start])
         del self._buffer[:start]
-        self._opcode = first & 0x0F
-        self._fin = first >= 0x80
-        self._in_message = not self._fin
-        self._message_size = message_size if self._in_message else 0
-        if not size:
-            return Piece(self._opcode, self._fin, b"", self._compressed)
-        self._missing = size
-        return self._rest_of_frame()
+        self._opcode, self._fin, self._missing = opcode, fin, size
+        # Text is checked as it comes, and what is compressed is inflated as it comes.
+        if not _OWN_BUFFER <= size <= sys.maxsize or self._text or self._compressed:
+            return self._rest_of_frame()
+        self.payload = Payload(size, self._key if self._masked else b"")
+        return self._rest_of_payload(self.payload)
 
     def _check_compressed(self, size: int) -> None:
         # There is input that inflates to nothing. But what does not lend itself to compression
@@ -161,7 +203,7 @@ class FrameReader:
     def _rest_of_frame(self) -> Piece | Pause:
         if not self._buffer:
             return NEED_DATA
-        size = min(self._missing, _COMPRESSED_PIECE) if self._compressed else self._missing
+        size = min(self._missing, _SHORT) if self._compressed else self._missing
         payload = bytes(self._buffer[:size])
         del self._buffer[: len(payload)]
         if self._masked:
@@ -175,3 +217,15 @@ class FrameReader:
         piece = Piece(self._opcode, fin, payload, self._compressed)
         self._opcode = 0  # the next one continues it
         return piece
+
+    def _rest_of_payload(self, payload: Payload) -> Piece | Pause:
+        while self._buffer and payload.missing:
+            with payload.room() as room, memoryview(self._buffer) as came:
+                count = min(len(room), len(came))
+                room[:count] = came[:count]
+            del self._buffer[:count]
+            self.filled(count)
+        if payload.missing:
+            return NEED_DATA
+        self.payload = None
+        return Piece(self._opcode, self._fin, payload.take())

@@ -1,28 +1,42 @@
-"""Frames (RFC 6455 section 5): how they look, and how ours are made."""
+"""Frames (RFC 6455 section 5): what they are, and what they may carry."""
 
 from __future__ import annotations
 
-import enum
-import os
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ._masking import apply_mask
-
+#: The bit of a frame's first byte that says that it ends its message.
+FIN = 0x80
 #: RFC 6455 section 5.5: the longest payload of a control frame, in bytes.
 CONTROL_PAYLOAD = 125
 #: The bit of a frame's first byte that says that a message is compressed (RFC 7692 section 6).
 RSV1 = 0x40
 
 
-class Opcode(enum.IntEnum):
-    """What a frame is (RFC 6455 section 5.2)."""
+class Opcode:
+    """What a frame is (RFC 6455 section 5.2).
 
-    CONTINUATION = 0x0
-    TEXT = 0x1
-    BINARY = 0x2
-    CLOSE = 0x8
-    PING = 0x9
-    PONG = 0xA
+    Plain numbers: every frame is held against them, and to look up a member of an enumeration takes
+    as long as all the rest.
+    """
+
+    CONTINUATION: Final = 0x0
+    TEXT: Final = 0x1
+    BINARY: Final = 0x2
+    CLOSE: Final = 0x8
+    PING: Final = 0x9
+    PONG: Final = 0xA
+
+
+OPCODES = frozenset(
+    {
+        Opcode.CONTINUATION,
+        Opcode.TEXT,
+        Opcode.BINARY,
+        Opcode.CLOSE,
+        Opcode.PING,
+        Opcode.PONG,
+    }
+)
 
 
 class Piece(NamedTuple):
@@ -59,41 +73,16 @@ def checked_payload(payload: bytes | bytearray | memoryview) -> bytes:
     return payload
 
 
-def checked_message(message: str | bytes | bytearray | memoryview) -> tuple[Opcode, bytes]:
-    """What a caller wants to send as a message: which kind, and its bytes.
+def checked_message(message: str | bytes | bytearray | memoryview) -> tuple[int, bytes]:
+    """What a caller wants to send as a message: its opcode, and its bytes.
 
     Raises:
         ValueError: for anything else, and for text that has no UTF-8.
     """
+    if type(message) is bytes:
+        return Opcode.BINARY, message
     if isinstance(message, str):
         return Opcode.TEXT, message.encode()
     if isinstance(message, bytes | bytearray | memoryview):
         return Opcode.BINARY, bytes(message)
     raise ValueError("message must be str or bytes")
-
-
-def encode_frame(
-    opcode: Opcode, payload: bytes, *, masked: bool, rsv1: bool = False
-) -> tuple[bytes, bytes]:
-    """The header and the payload of a final frame as they go over the wire.
-
-    Args:
-        opcode: What the frame is.
-        payload: The bytes to carry.
-        masked: Whether to mask them, as clients must (RFC 6455 section 5.3), with a fresh key.
-        rsv1: Whether they are compressed (RFC 7692 section 6).
-    """
-    size = len(payload)
-    first = 0x80 | RSV1 | opcode if rsv1 else 0x80 | opcode
-    mask_bit = 0x80 if masked else 0
-    if size <= 125:
-        header = bytes((first, mask_bit | size))
-    elif size <= 0xFFFF:
-        header = bytes((first, mask_bit | 126)) + size.to_bytes(2, "big")
-    else:
-        header = bytes((first, mask_bit | 127)) + size.to_bytes(8, "big")
-    if not masked:
-        return header, payload
-    # RFC 6455 section 10.3: the key must come from a strong source of entropy.
-    key = os.urandom(4)
-    return header + key, apply_mask(payload, key)

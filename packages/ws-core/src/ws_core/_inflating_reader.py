@@ -31,6 +31,10 @@ class InflatingReader:
         self._fin = False
         self._size = 0
 
+    def messages(self) -> list[str | bytes]:
+        """Whole messages that are not compressed, as `FrameReader.messages` has them."""
+        return self._reader.messages() if self._inflater.hungry else []
+
     def next_piece(self, *, pings_only: bool = False) -> Piece | Pause:
         """The next control frame or piece of a message, as `FrameReader.next_piece` has it.
 
