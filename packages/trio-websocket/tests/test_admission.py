@@ -226,6 +226,46 @@ async def test_handshakes_make_room_where_no_descriptor_is_left(
     nursery.cancel_scope.cancel()
 
 
+async def test_listener_that_fails_for_good_ends_the_server() -> None:
+    class Failing(MemoryListener):
+        """A listener that some other software has closed."""
+
+        async def accept(self) -> trio.abc.Stream:
+            await super().accept()
+            raise OSError(errno.EBADF, "Bad file descriptor")
+
+    listener = Failing()
+    listener.connect()
+    failures: list[object] = []
+    try:
+        await WebSocketServer(echo, [listener]).run()
+    except* OSError as group:
+        failures.append(group)
+    assert "Bad file descriptor" in repr(failures)
+    with pytest.raises(trio.BrokenResourceError):
+        listener.connect()
+
+
+async def test_who_has_made_room_when_its_request_is_there() -> None:
+    """It is not served, nor counted."""
+
+    async def drop() -> None:
+        await trio.lowlevel.checkpoint()
+        scope.cancel()
+
+    settings = WebSocketServer(echo, [MemoryListener()])._settings  # noqa: SLF001 - they are many
+    admission = Admission(Rules(None, 1, 1), settings)
+    ours, theirs = trio.testing.memory_stream_pair()
+    await ours.send_all(REQUEST)
+    theirs.receive_stream.receive_some_hook = drop
+    with trio.CancelScope() as scope:
+        await admission.receive(theirs, scope)
+    assert scope.cancelled_caught
+    ours, theirs = trio.testing.memory_stream_pair()
+    await ours.send_all(REQUEST)
+    assert await admission.receive(theirs, trio.CancelScope()) is not None
+
+
 async def test_open_connections_are_no_handshakes(nursery: trio.Nursery) -> None:
     listener = await start_memory_server(nursery, max_handshakes=1)
     clients = [await dial(nursery, listener) for _ in range(5)]
@@ -262,7 +302,9 @@ async def test_who_comes_while_the_door_is_being_shut_is_not_waited_for(
     admission = Admission(Rules(None, 1, 1), settings)
     admission.close()
     ours, theirs = trio.testing.memory_stream_pair()
-    assert await admission.receive(theirs) is None
+    with trio.CancelScope() as scope:
+        await admission.receive(theirs, scope)
+    assert scope.cancelled_caught
     assert trio.current_time() == 1
     assert await read_to_end(ours) == b""
 

@@ -143,8 +143,8 @@ async def connect_by_url(address: Address) -> None:
 
 
 # Who leave the connection open, and who do not.
-CONNECTING: dict[Client, int] = {connect_by_name: 14, connect_by_url: 14}
-OPENING: dict[Client, int] = {open_by_name: 28, open_by_url: 28}
+CONNECTING: dict[Client, int] = {connect_by_name: 10, connect_by_url: 10}
+OPENING: dict[Client, int] = {open_by_name: 26, open_by_url: 26}
 CLIENTS = CONNECTING | OPENING
 CLIENT_SETTINGS = [
     Setting(stream, Role.CLIENT, compression)

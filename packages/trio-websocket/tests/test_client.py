@@ -247,6 +247,19 @@ async def test_nobody_listens(unused_port: int) -> None:
     assert isinstance(raised.value.__cause__, OSError)
 
 
+@pytest.mark.parametrize("host", [HOST, "localhost"])
+async def test_nobody_listens_to_a_bare_connection(
+    nursery: trio.Nursery, unused_port: int, host: str
+) -> None:
+    """An address fails as a name does."""
+    text = f"all attempts to connect to {host}:{unused_port} failed"
+    with pytest.raises(OSError, match=text) as raised:
+        await connect_websocket(nursery, host, unused_port, "/", use_ssl=False)
+    assert isinstance(raised.value.__cause__, ExceptionGroup)
+    for error in raised.value.__cause__.exceptions:
+        assert isinstance(error, ConnectionRefusedError)
+
+
 @pytest.mark.parametrize(
     "offer", [["a", "b"], ("a", "b"), iter(["a", "b"])], ids=["list", "tuple", "iterator"]
 )

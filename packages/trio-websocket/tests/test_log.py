@@ -27,6 +27,7 @@ from .peers import (
     frame,
     read_to_end,
     request,
+    until,
 )
 
 EVIL = "\x1b[2J\r\nforged line\x07"
@@ -192,6 +193,7 @@ async def test_failing_log_does_no_harm(nursery: trio.Nursery) -> None:
         await stream.send_eof()
         await read_to_end(stream)
         await stream.aclose()
+        await until(lambda: not server.connections)  # or there is no place for the next one
     async with open_websocket_url(url_of(server)) as ws:
         await ws.send_message("x")
         assert await ws.get_message() == "fine"

@@ -580,7 +580,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, body: Body) -> BaseException:
     streams: list[InterruptedStream] = []
 
     async def open_tcp_stream(host: str, port: int) -> Any:
-        streams.append(InterruptedStream(await dial(host, port)))
+        assert host == "name.example"
+        streams.append(InterruptedStream(await dial(HOST, port)))
         return streams[0]
 
     async def main() -> BaseException:
@@ -590,7 +591,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, body: Body) -> BaseException:
                 patch.setattr(trio, "open_tcp_stream", open_tcp_stream)
                 caught: BaseException | None = None
                 try:
-                    async with open_websocket_url(url_of(server)):
+                    async with open_websocket_url(f"ws://name.example:{server.port}"):
                         streams[0].interrupt.set()
                         await body()
                 except BaseException as error:  # noqa: BLE001, ASYNC103 - it is returned

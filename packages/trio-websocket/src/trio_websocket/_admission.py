@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -81,30 +80,38 @@ class Admission:
     def __init__(self, rules: Rules, settings: Settings) -> None:
         self._rules = rules
         self._settings = settings
-        # The oldest first.
+        # What cancels each of the clients that are in theirs, the oldest first.
         self._handshakes: dict[trio.CancelScope, None] = {}
         self._inside = 0
         self._closed = False
         # Whether it was told that handshakes are dropped.
         self._full = False
 
-    async def receive(self, stream: trio.abc.Stream) -> Opening | None:
+    async def receive(self, stream: trio.abc.Stream, scope: trio.CancelScope) -> Opening | None:
         """Read a client's request, and count the client in; in the end, call `leave`.
+
+        Args:
+            stream: The client's; the caller sees to it that it gets closed.
+            scope: Around all that runs for the client; cancelled if it has to make room.
 
         Returns:
             The request; None if there was none, or it was refused: then the stream is closed.
         """
-        with self._handshake():
-            try:
-                opening = await read_request(stream, self._settings)
-            except HandshakeError as error:
-                log(logging.DEBUG, "no connection: %s", error)
-                return None
+        self._begin(scope)
+        try:
+            opening = await read_request(stream, self._settings)
+            # It may have had to make room when its request was there already.
+            await trio.lowlevel.checkpoint_if_cancelled()
             refusal = self._refusal(opening)
             if refusal is None:
                 self._inside += 1
                 return opening
             await self._refuse(opening, refusal)
+        except HandshakeError as error:
+            log(logging.DEBUG, "no connection: %s", error)
+        finally:
+            self._handshakes.pop(scope, None)
+            self._full = self._full and bool(self._handshakes)
         return None
 
     def leave(self) -> None:
@@ -122,24 +129,17 @@ class Admission:
         for _ in range((len(self._handshakes) + 1) // 2):
             self._drop_oldest("there are no descriptors left")
 
-    @contextmanager
-    def _handshake(self) -> Iterator[None]:
-        """A place among the handshakes in flight.
+    def _begin(self, scope: trio.CancelScope) -> None:
+        """Give a client a place among the handshakes in flight.
 
         When all are taken it is that of the oldest: those who mean well are done soon, and those
         who only hold their place must not keep others out.
         """
-        with trio.CancelScope() as scope:
-            if len(self._handshakes) >= self._rules.max_handshakes:
-                self._drop_oldest(f"{self._rules.max_handshakes} are the most (max_handshakes)")
-            self._handshakes[scope] = None
-            if self._closed:
-                self._limit_time(scope)
-            try:
-                yield
-            finally:
-                self._handshakes.pop(scope, None)
-                self._full = self._full and bool(self._handshakes)
+        if len(self._handshakes) >= self._rules.max_handshakes:
+            self._drop_oldest(f"{self._rules.max_handshakes} are the most (max_handshakes)")
+        self._handshakes[scope] = None
+        if self._closed:
+            self._limit_time(scope)
 
     def _drop_oldest(self, why: str) -> None:
         oldest = next(iter(self._handshakes))

@@ -23,7 +23,7 @@ from ws_core import (
 )
 
 from ._connection import WebSocketConnection
-from ._dial import checked_port, in_time, open_stream, ssl_context_for
+from ._dial import checked_port, in_time, open_stream, place_of, ssl_context_for
 from ._exceptions import DisconnectionTimeout
 from ._heartbeat import Heartbeat
 from ._opening import shake_hands
@@ -380,7 +380,6 @@ def _connect_error(error: BaseException, host: str, port: int) -> BaseException:
         # Trio's own text says only that all attempts failed; the first of them knows why.
         first = error.__cause__.exceptions[0]
         why = os.strerror(first.errno) if isinstance(first, OSError) and first.errno else first
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    failure = HandshakeError(f"could not connect to {place}: {why}")
+    failure = HandshakeError(f"could not connect to {place_of(host, port)}: {why}")
     failure.__cause__ = error
     return failure

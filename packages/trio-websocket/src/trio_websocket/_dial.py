@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -68,7 +69,11 @@ async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> t
         OSError: if there is no server.
         HandshakeError: if TLS fails; the cause says why.
     """
-    stream = await trio.open_tcp_stream(host, port)
+    family = _family_of(host)
+    if family is None:
+        stream = await trio.open_tcp_stream(host, port)
+    else:
+        stream = await _open_tcp_stream(family, host, port)
     tune(stream)
     if context is None:
         return stream
@@ -81,3 +86,36 @@ async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> t
             cause = error.__cause__ or error
             raise HandshakeError(f"TLS with {host}:{port} failed: {cause}") from cause
     return secured
+
+
+def _family_of(host: str) -> socket.AddressFamily | None:
+    """The address family of an IP address; None for a name, and for an address with a zone."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.inet_pton(family, host)
+    except OSError:
+        return None
+    return family
+
+
+async def _open_tcp_stream(family: socket.AddressFamily, host: str, port: int) -> trio.SocketStream:
+    """Connect to an IP address as `trio.open_tcp_stream` does, and fail as it does.
+
+    There is nothing to look up and only one place to try, so it takes no nursery and no task.
+    """
+    try:
+        bottom = trio.socket.socket(family, trio.socket.SOCK_STREAM)
+        try:
+            await bottom.connect((host, port))
+        except BaseException:
+            bottom.close()
+            raise
+    except OSError as error:
+        text = f"all attempts to connect to {place_of(host, port)} failed"
+        raise OSError(text) from ExceptionGroup(text, [error])
+    return trio.SocketStream(bottom)
+
+
+def place_of(host: str, port: int) -> str:
+    """What an error calls the server."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

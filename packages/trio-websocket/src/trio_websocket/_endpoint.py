@@ -62,22 +62,22 @@ class StreamEnds:
     def __init__(self, stream: trio.abc.Stream) -> None:
         bottom: object = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._is_ssl = bottom is not stream
-        self._unknown = repr(stream)
-        self._names: tuple[object, object] = (None, None)
+        # Now, as nobody knows any more when the peer has left.
+        self._local = self._remote = None
         if isinstance(bottom, trio.SocketStream):
-            socket = bottom.socket
-            # Now, as nobody knows any more when the peer has left.
-            self._names = _name(socket.getsockname), _name(socket.getpeername)
+            self._local = _name(bottom.socket.getsockname)
+            self._remote = _name(bottom.socket.getpeername)
+        self._unknown = "" if self._local and self._remote else repr(stream)
 
     @cached_property
     def local(self) -> Address:
         """Our end."""
-        return _address(self._names[0], self._is_ssl) or self._unknown
+        return _address(self._local, self._is_ssl) or self._unknown
 
     @cached_property
     def remote(self) -> Address:
         """The peer's end."""
-        return _address(self._names[1], self._is_ssl) or self._unknown
+        return _address(self._remote, self._is_ssl) or self._unknown
 
 
 def listener_address(listener: trio.abc.Listener[trio.abc.Stream]) -> Address:

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import errno
-from typing import Generic, TypeVar
+import logging
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 import trio
 
-from ._admission import Admission
-from ._sessions import Sessions
+from ._log import log
 
 S = TypeVar("S", bound=trio.abc.AsyncResource)
 
-# Trio waits a moment after these, and tries again.
+# The system has no descriptor or no memory left, which passes.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# Seconds until the next try then, as in `trio.serve_listeners`.
+_PAUSE = 0.1
 
 
-class CountingListener(trio.abc.Listener[S], Generic[S]):
-    """A listener whose streams are counted before anybody can begin to serve them.
+async def accept_streams(
+    listener: trio.abc.Listener[S], serve: Callable[[S], None], make_room: Callable[[], None]
+) -> NoReturn:
+    """Accept streams until cancelled; the listener is closed in the end.
 
-    Where the system has no descriptor left, clients in their opening handshake make room.
+    What `trio.serve_listeners` does, but that it closes each stream once more when it was served,
+    which takes it longer than all the rest.
+
+    Args:
+        listener: Where they come from.
+        serve: Called with each stream.
+        make_room: Called when the system has no descriptor left: clients in their opening handshake
+            have to make room.
+
+    Raises:
+        OSError: if streams can't be accepted for another reason.
     """
-
-    def __init__(
-        self, listener: trio.abc.Listener[S], sessions: Sessions, admission: Admission
-    ) -> None:
-        self._listener = listener
-        self._sessions = sessions
-        self._admission = admission
-
-    async def accept(self) -> S:
-        try:
-            stream = await self._listener.accept()
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                self._admission.make_room()
-            raise
-        self._sessions.expect()
-        return stream
-
-    async def aclose(self) -> None:
-        await self._listener.aclose()
+    async with listener:
+        while True:
+            try:
+                stream = await listener.accept()
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                make_room()
+                text = "accepting failed, the next try is in %s seconds: %s"
+                log(logging.ERROR, text, _PAUSE, error, cause=error)
+                await trio.sleep(_PAUSE)
+            else:
+                serve(stream)

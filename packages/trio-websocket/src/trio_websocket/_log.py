@@ -17,6 +17,11 @@ def cut(said: str) -> str:
     return said if len(said) <= _MOST else f"{said[:_MOST]}..."
 
 
+def logs(level: int) -> bool:
+    """Whether a line of that level would go anywhere, for what is dear to put into words."""
+    return _logger.isEnabledFor(level)
+
+
 def log(level: int, text: str, *args: object, cause: BaseException | None = None) -> None:
     """Log a line, with a traceback if there is a cause.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import trio
 
@@ -40,18 +40,8 @@ async def shake_hands(
         HandshakeError: if its answer is no WebSocket's, or the stream fails.
     """
     transport = transport_for(stream, settings.read_size)
-    async with closed_on_error(stream):
-        try:
-            await write_all(core, transport)
-            event = await next_event(core, transport)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise HandshakeError(f"no answer came: {error}") from (error.__cause__ or error)
-        match event:
-            case Rejected():
-                raise ConnectionRejected(event.status_code, event.headers, event.body)
-            case HandshakeFailed():
-                raise HandshakeError(event.reason)
-        assert isinstance(event, Accepted)
+    try:
+        accepted = await _ask(core, transport)
         return WebSocketConnection(
             core,
             transport,
@@ -59,12 +49,30 @@ async def shake_hands(
             settings,
             ends=StreamEnds(stream),
             path=resource,
-            handshake_headers=event.headers,
+            handshake_headers=accepted.headers,
         )
+    except BaseException:
+        await close_now(stream)  # noqa: ASYNC102 - it never waits
+        raise
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+async def _ask(core: Connection, transport: Transport) -> Accepted:
+    """Send the request, and read what the server answers."""
+    try:
+        await write_all(core, transport)
+        event = await next_event(core, transport)
+    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        raise HandshakeError(f"no answer came: {error}") from (error.__cause__ or error)
+    match event:
+        case Rejected():
+            raise ConnectionRejected(event.status_code, event.headers, event.body)
+        case HandshakeFailed():
+            raise HandshakeError(event.reason)
+    assert isinstance(event, Accepted)
+    return event
+
+
+class Opening(NamedTuple):
     """An opening handshake that waits for our answer."""
 
     core: Connection
@@ -94,21 +102,29 @@ async def read_request(stream: trio.abc.Stream, settings: Settings) -> Opening:
     """
     core = settings.new_core()
     transport = transport_for(stream, settings.read_size)
+    try:
+        requested = await _hear_request(core, transport, settings)
+    except BaseException:
+        await close_now(stream)  # noqa: ASYNC102 - it never waits
+        raise
+    return Opening(core, transport, requested)
+
+
+async def _hear_request(core: Connection, transport: Transport, settings: Settings) -> Requested:
     event = None
-    async with closed_on_error(stream):
-        try:
-            with trio.move_on_after(settings.connect_timeout):
-                event = await next_event(core, transport)
-                if isinstance(event, HandshakeFailed):
-                    await answer_and_hang_up(core, transport, settings)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise HandshakeError(f"no request came: {error}") from (error.__cause__ or error)
-        if event is None:
-            raise ConnectionTimeout(
-                f"no request came within {settings.connect_timeout} seconds (connect_timeout)"
-            )
-        if isinstance(event, HandshakeFailed):
-            answered = f" (answered {event.status_code})" if event.status_code else ""
-            raise HandshakeError(event.reason + answered)
-        assert isinstance(event, Requested)
-        return Opening(core, transport, event)
+    try:
+        with trio.move_on_after(settings.connect_timeout):
+            event = await next_event(core, transport)
+            if isinstance(event, HandshakeFailed):
+                await answer_and_hang_up(core, transport, settings)
+    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        raise HandshakeError(f"no request came: {error}") from (error.__cause__ or error)
+    if event is None:
+        raise ConnectionTimeout(
+            f"no request came within {settings.connect_timeout} seconds (connect_timeout)"
+        )
+    if isinstance(event, HandshakeFailed):
+        answered = f" (answered {event.status_code})" if event.status_code else ""
+        raise HandshakeError(event.reason + answered)
+    assert isinstance(event, Requested)
+    return event

@@ -17,7 +17,7 @@ from ._admission import Admission, AllowedOrigins, Rules
 from ._connection import WebSocketConnection
 from ._endpoint import Address, Endpoint, listener_address
 from ._heartbeat import Heartbeat
-from ._listener import CountingListener
+from ._listener import accept_streams
 from ._log import cut, log
 from ._opening import Opening
 from ._request import WebSocketRequest
@@ -285,29 +285,33 @@ class WebSocketServer:
             self._sessions.cancel_others()
         await self._sessions.wait_others()
 
-    async def _accept(  # noqa: ASYNC128 - trio.serve_listeners does it
-        self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[object]
-    ) -> None:
+    async def _accept(self, nursery: trio.Nursery, *, task_status: trio.TaskStatus[object]) -> None:
         """Accept streams until cancelled, and serve each in a task of its own."""
+
+        def serve(stream: trio.abc.Stream) -> None:
+            self._sessions.expect()
+            nursery.start_soon(self._serve_stream, stream)
+
         with self._accepting:
             log(logging.DEBUG, "serving on %s", self.listeners)
-            await trio.serve_listeners(
-                self._serve_stream,
-                [CountingListener(one, self._sessions, self._admission) for one in self._listeners],
-                handler_nursery=nursery,
-                task_status=task_status,
-            )
+            async with trio.open_nursery() as accepting:
+                for one in self._listeners:
+                    accepting.start_soon(accept_streams, one, serve, self._admission.make_room)
+                task_status.started()
 
     async def _serve_stream(self, stream: trio.abc.Stream) -> None:
         """Everything that happens on one stream."""
-        tune(stream)
-        with self._sessions.session() as on_accept:
-            opening = await self._admission.receive(stream)
-            if opening is not None:
-                try:
-                    await self._serve(opening, on_accept)
-                finally:
-                    self._admission.leave()
+        try:
+            tune(stream)
+            with self._sessions.session() as (scope, on_accept):
+                opening = await self._admission.receive(stream, scope)
+                if opening is not None:
+                    try:
+                        await self._serve(opening, on_accept)
+                    finally:
+                        self._admission.leave()
+        finally:
+            await close_now(stream)  # noqa: ASYNC102 - it never waits
 
     async def _serve(
         self, opening: Opening, on_accept: Callable[[WebSocketConnection], None]

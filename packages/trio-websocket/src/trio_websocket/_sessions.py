@@ -33,8 +33,14 @@ class Sessions:
         self._expected += 1
 
     @contextmanager
-    def session(self) -> Iterator[Callable[[WebSocketConnection], None]]:
-        """Around all that runs for one client; yields what is to be told of its connection."""
+    def session(
+        self,
+    ) -> Iterator[tuple[trio.CancelScope, Callable[[WebSocketConnection], None]]]:
+        """Around all that runs for one client.
+
+        Yields:
+            What cancels all of that, and what is to be told of the client's connection.
+        """
         task = trio.lowlevel.current_task()
         opened: list[WebSocketConnection] = []
 
@@ -50,7 +56,7 @@ class Sessions:
             if self._cancelled:
                 scope.cancel()
             try:
-                yield on_accept
+                yield scope, on_accept
             finally:
                 del self._scopes[task]
                 while opened:  # emptied, or it would be a cycle

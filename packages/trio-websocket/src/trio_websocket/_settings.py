@@ -20,6 +20,7 @@ WRITE_TIMEOUT = 30
 
 MESSAGE_QUEUE_SIZE = 1
 MAX_MESSAGE_SIZE = 2**20
+_DEFAULT_LIMITS = Limits(message=MAX_MESSAGE_SIZE)
 MAX_HANDSHAKES = 1000
 # Just under 128 KiB, from where on glibc takes fresh pages from the kernel for each read.
 READ_SIZE = 131_000
@@ -62,7 +63,8 @@ class Settings:
                 `compression` is unknown.
         """
         if limits is None:
-            limits = Limits(message=max_message_size)
+            default = max_message_size == MAX_MESSAGE_SIZE
+            limits = _DEFAULT_LIMITS if default else Limits(message=max_message_size)
         elif not isinstance(limits, Limits):
             raise TypeError(f"limits must be Limits, not {type(limits).__name__}")
         elif max_message_size != MAX_MESSAGE_SIZE:

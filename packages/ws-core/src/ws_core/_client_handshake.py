@@ -8,11 +8,11 @@ in one canonical form.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from wsproto import WSConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, RejectData, Request
+from wsproto.handshake import H11Handshake
 from wsproto.utilities import RemoteProtocolError
 
 from ._deflate import Deflate
@@ -22,6 +22,7 @@ from ._extensions import parse_extensions
 from ._head import HandshakeViolation, HeadReader, parse_fields
 from ._headers import (
     ExtraHeaders,
+    by_name,
     checked_headers,
     checked_subprotocols,
     has_body,
@@ -59,7 +60,7 @@ class ClientHandshake:
         self._incoming = incoming
         self._outgoing = outgoing
         self._reader = HeadReader(incoming, limits)
-        self._wsproto = WSConnection(ConnectionType.CLIENT)
+        self._wsproto = H11Handshake(ConnectionType.CLIENT)
         self._requested = False
         self._offered: tuple[str, ...] = ()
         self._answered_early = False
@@ -163,16 +164,17 @@ class ClientHandshake:
     def _read_acceptance(self, version: bytes, head: bytes) -> Accepted:
         try:
             headers = parse_fields(head)
-            _check_answer(version, headers)
-            for subprotocol in values_of(headers, b"sec-websocket-protocol"):
+            fields = by_name(headers)
+            _check_answer(version, fields)
+            for subprotocol in fields.get(b"sec-websocket-protocol", ()):
                 # wsproto's own error would say it as it came.
                 if subprotocol.decode("ascii") not in self._offered:
                     raise HandshakeViolation("unrecognized subprotocol")
-            extensions = values_of(headers, b"sec-websocket-extensions")
+            extensions = fields.get(b"sec-websocket-extensions", ())
             self.deflate = check_answer(
                 self._wanted, parse_extensions([value.decode("ascii") for value in extensions])
             )
-            self._wsproto.receive_data(_canonical(headers))
+            self._wsproto.receive_data(_canonical(headers, fields))
             (event,) = self._wsproto.events()
         except UnicodeDecodeError:
             raise HandshakeViolation("a handshake header is not ASCII") from None
@@ -205,23 +207,23 @@ class ClientHandshake:
         return Rejected(self._rejection.status_code, tuple(self._rejection.headers), body)
 
 
-def _check_answer(version: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+def _check_answer(version: bytes, fields: Mapping[bytes, list[bytes]]) -> None:
     """What wsproto would let pass."""
     if version != b"1.1":
         raise HandshakeViolation("it is not HTTP/1.1")
     for name in (b"sec-websocket-accept", b"sec-websocket-protocol", b"upgrade"):
-        if len(values_of(headers, name)) > 1:
+        if len(fields.get(name, ())) > 1:
             raise HandshakeViolation(f"'{name.decode()}' stands twice")
-    if has_body(headers):
+    if has_body(fields):
         raise HandshakeViolation("a 101 has no body")
 
 
-def _canonical(headers: list[tuple[bytes, bytes]]) -> bytes:
+def _canonical(headers: list[tuple[bytes, bytes]], fields: Mapping[bytes, list[bytes]]) -> bytes:
     """The 101 as wsproto understands it.
 
     All options of Connection stand on one line, and extensions are no affair of wsproto's.
     """
-    options = split_list(values_of(headers, b"connection"))
+    options = split_list(fields.get(b"connection", ()))
     lines = [b"HTTP/1.1 101 Switching Protocols", b"Connection: " + ", ".join(options).encode()]
-    lines += (b"%s: %s" % header for header in headers if header[0] not in _REPLACED)
+    lines += [b"%s: %s" % header for header in headers if header[0] not in _REPLACED]
     return b"\r\n".join([*lines, b"", b""])

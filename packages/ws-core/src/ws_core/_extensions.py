@@ -44,6 +44,8 @@ def parse_extensions(lines: Sequence[str]) -> list[Extension | None]:
 
     More than 4 KiB are garbled as a whole.
     """
+    if not lines:
+        return []
     if sum(map(len, lines)) > _MOST:
         return [None]
     elements = (element for line in lines for element in _split(_lexemes(line), ","))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ._headers import is_token
+import re
+
 from ._limits import Limits
 
 _END = b"\r\n\r\n"
+# RFC 9110 section 5.1: one line, and a name that is a token.
+_FIELD = re.compile(rb"^([-!#$%&'*+.^_`|~0-9A-Za-z]+):(.*)\r$", re.MULTILINE)
 _BLANKS = (b" ", b"\t")
 
 
@@ -31,13 +34,11 @@ def parse_fields(head: bytes) -> list[tuple[bytes, bytes]]:
     Raises:
         HandshakeViolation: if a line is no header field.
     """
-    fields = []
-    for line in head.split(b"\r\n")[1:-2]:
-        name, colon, value = line.partition(b":")
-        if not colon or not is_token(name.decode("latin-1")):
-            raise HandshakeViolation("malformed header line")
-        fields.append((name.lower(), value.strip(b" \t")))
-    return fields
+    lines = head.count(b"\r\n") - 2  # neither the first nor the blank one
+    fields = _FIELD.findall(head, head.index(b"\n"))
+    if len(fields) < lines:
+        raise HandshakeViolation("malformed header line")
+    return [(name.lower(), value.strip(b" \t")) for name, value in fields]
 
 
 class HeadReader:

@@ -41,10 +41,9 @@ def split_list(values: Iterable[bytes]) -> list[str]:
     Raises:
         UnicodeDecodeError: if they are not ASCII.
     """
-    elements = (
-        part.strip(b" \t").decode("ascii") for value in values for part in value.split(b",")
-    )
-    return [element for element in elements if element]
+    # RFC 9110 section 5.2: several lines mean the same as one with a comma between them.
+    parts = b",".join(values).decode("ascii").split(",")
+    return [element for part in parts if (element := part.strip(" \t"))]
 
 
 def values_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
@@ -52,13 +51,19 @@ def values_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes
     return [value for found, value in headers if found.lower() == name]
 
 
-def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
+    """The values of all lines of each name; the names are in lower case already."""
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def has_body(fields: Mapping[bytes, list[bytes]]) -> bool:
     """Whether a head announces a body that is not empty."""
-    headers = list(headers)
-    lengths = values_of(headers, b"content-length")
-    return bool(values_of(headers, b"transfer-encoding")) or any(
-        length.strip(b"0") for length in lengths
-    )
+    if b"transfer-encoding" in fields:
+        return True
+    return any(length.strip(b"0") for length in fields.get(b"content-length", ()))
 
 
 def checked_headers(

@@ -9,8 +9,10 @@ import idna
 
 DEFAULT_PORTS = {False: 80, True: 443}
 
-# What may stand in a host name on the wire; underscores do in practice.
-_NAME = re.compile(r"[-._~!$&'()*+,;=0-9A-Za-z]+")
+# What may stand in a host name on the wire; underscores do in practice. RFC 1035 section 2.3.4: a
+# label has 63 characters at most; a dot at the end stands for the root.
+_LABEL = r"[-_~!$&'()*+,;=0-9A-Za-z]{1,63}"
+_NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
 # RFC 9110 section 7.2: uri-host [ ":" port ].
 _HOST_HEADER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[-._~!$&'()*+,;=%0-9A-Za-z]+)(:[0-9]*)?")
 
@@ -32,14 +34,9 @@ def normalize_host(host: str) -> str:
             return idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError as error:
             raise ValueError(f"invalid host name {host!r}: {error}") from None
-    elif not _NAME.fullmatch(host) or len(host) > 254 or not _has_good_labels(host):
+    elif not _NAME.fullmatch(host) or len(host) > 254:
         raise ValueError(f"invalid host name {host!r}")
     return host
-
-
-def _has_good_labels(name: str) -> bool:
-    """RFC 1035 section 2.3.4; a dot at the end stands for the root."""
-    return all(1 <= len(label) <= 63 for label in name.removesuffix(".").split("."))
 
 
 def _check_ipv6(host: str) -> None:

@@ -7,13 +7,14 @@ expects. What the guard lets through reaches wsproto in one canonical form.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
+from collections.abc import Mapping
+from typing import TypeAlias
 
-from wsproto import WSConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, RejectData
+from wsproto.handshake import H11Handshake
 from wsproto.utilities import RemoteProtocolError
 
 from ._deflate import Deflate
@@ -21,7 +22,15 @@ from ._errors import LocalProtocolError
 from ._events import NEED_DATA, HandshakeFailed, Pause, Requested
 from ._extensions import parse_extensions
 from ._head import HandshakeViolation, HeadReader, parse_fields
-from ._headers import ExtraHeaders, checked_headers, has_body, is_token, split_list, values_of
+from ._headers import (
+    ExtraHeaders,
+    by_name,
+    checked_headers,
+    has_body,
+    is_token,
+    split_list,
+    values_of,
+)
 from ._host import check_host_header
 from ._limits import Limits
 from ._negotiation import accept_offer
@@ -42,6 +51,8 @@ _ADVICE: dict[int, list[tuple[bytes, bytes]]] = {
     426: [(b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13")],
 }
 
+Fields: TypeAlias = Mapping[bytes, list[bytes]]
+
 
 class ServerHandshake:
     """Reads one request, and makes the answer to it.
@@ -59,7 +70,7 @@ class ServerHandshake:
         self._incoming = incoming
         self._outgoing = outgoing
         self._reader = HeadReader(incoming, limits)
-        self._wsproto = WSConnection(ConnectionType.SERVER)
+        self._wsproto = H11Handshake(ConnectionType.SERVER)
         self._request: Requested | None = None
         self._offers: list[str] = []
         self._wanted = deflate
@@ -166,13 +177,14 @@ class ServerHandshake:
     def _read_request(self, head: bytes) -> Requested:
         """The guard."""
         target, headers = _origin_form(_target_of(head), parse_fields(head))
-        if has_body(headers):
+        fields = by_name(headers)
+        if has_body(fields):
             raise HandshakeViolation("a handshake request has no body")
         try:
-            _check_host(headers)
-            _check_upgrade(headers)
-            subprotocols = _subprotocols_of(headers)
-            extensions = values_of(headers, b"sec-websocket-extensions")
+            _check_host(fields)
+            _check_upgrade(fields)
+            subprotocols = _subprotocols_of(fields)
+            extensions = fields.get(b"sec-websocket-extensions", ())
             self._offers = [value.decode("ascii") for value in extensions]
         except UnicodeDecodeError:
             raise HandshakeViolation("a handshake header is not ASCII") from None
@@ -180,8 +192,8 @@ class ServerHandshake:
             self._wsproto.receive_data(_canonical(target, headers, subprotocols))
         except RemoteProtocolError:
             raise HandshakeViolation("malformed HTTP request") from None
-        kept = tuple(header for header in headers if header[0] not in _OFFERS)
-        return Requested(target, kept, tuple(subprotocols))
+        kept = [header for header in headers if header[0] not in _OFFERS]
+        return Requested(target, tuple(kept), tuple(subprotocols))
 
 
 def _target_of(head: bytes) -> str:
@@ -201,8 +213,7 @@ def _origin_form(
     target: str, headers: list[tuple[bytes, bytes]]
 ) -> tuple[str, list[tuple[bytes, bytes]]]:
     """The target in origin-form, and the headers with the Host that holds."""
-    absolute = _ABSOLUTE_FORM.fullmatch(target)
-    if absolute:
+    if absolute := _ABSOLUTE_FORM.fullmatch(target):
         # RFC 9112 section 3.2.2: the target's host holds, and the Host header is ignored.
         host, target = absolute[1].encode("ascii"), absolute[2]
         headers = [(name, host if name == b"host" else value) for name, value in headers]
@@ -213,9 +224,9 @@ def _origin_form(
     return target, headers
 
 
-def _check_host(headers: list[tuple[bytes, bytes]]) -> None:
+def _check_host(fields: Fields) -> None:
     """RFC 9112 section 3.2."""
-    hosts = values_of(headers, b"host")
+    hosts = fields.get(b"host", ())
     if len(hosts) != 1:
         raise HandshakeViolation("one Host is needed")
     host = hosts[0].decode("ascii")
@@ -225,33 +236,35 @@ def _check_host(headers: list[tuple[bytes, bytes]]) -> None:
         raise HandshakeViolation("invalid Host") from None
 
 
-def _check_upgrade(headers: list[tuple[bytes, bytes]]) -> None:
+def _check_upgrade(fields: Fields) -> None:
     """RFC 6455 section 4.2.1, items 3 to 6."""
-    if "websocket" not in map(str.lower, split_list(values_of(headers, b"upgrade"))):
+    if not _has_option(fields, b"upgrade", "websocket"):
         raise HandshakeViolation("this is a WebSocket server: 'Upgrade: websocket' is needed", 426)
-    if "upgrade" not in map(str.lower, split_list(values_of(headers, b"connection"))):
+    if not _has_option(fields, b"connection", "upgrade"):
         raise HandshakeViolation("'Connection: Upgrade' is needed")
-    match values_of(headers, b"sec-websocket-version"):
-        case []:
-            raise HandshakeViolation("'Sec-WebSocket-Version: 13' is needed")
-        case [b"13"]:
-            pass
-        case _:
-            raise HandshakeViolation("'Sec-WebSocket-Version: 13' is needed", 426)
-    keys = values_of(headers, b"sec-websocket-key")
+    versions = fields.get(b"sec-websocket-version", ())
+    if not versions:
+        raise HandshakeViolation("'Sec-WebSocket-Version: 13' is needed")
+    if versions != [b"13"]:
+        raise HandshakeViolation("'Sec-WebSocket-Version: 13' is needed", 426)
+    keys = fields.get(b"sec-websocket-key", ())
     if len(keys) != 1 or not _is_key(keys[0]):
         raise HandshakeViolation("one valid Sec-WebSocket-Key is needed")
 
 
+def _has_option(fields: Fields, name: bytes, option: str) -> bool:
+    return option in map(str.lower, split_list(fields.get(name, ())))
+
+
 def _is_key(key: bytes) -> bool:
     try:
-        return len(key) == 24 and len(base64.b64decode(key, validate=True)) == 16
+        return len(key) == 24 and len(binascii.a2b_base64(key, strict_mode=True)) == 16
     except binascii.Error:
         return False
 
 
-def _subprotocols_of(headers: list[tuple[bytes, bytes]]) -> list[str]:
-    subprotocols = split_list(values_of(headers, b"sec-websocket-protocol"))
+def _subprotocols_of(fields: Fields) -> list[str]:
+    subprotocols = split_list(fields.get(b"sec-websocket-protocol", ()))
     if not all(map(is_token, subprotocols)) or len(set(subprotocols)) < len(subprotocols):
         raise HandshakeViolation("invalid Sec-WebSocket-Protocol")
     return subprotocols
@@ -266,5 +279,5 @@ def _canonical(target: str, headers: list[tuple[bytes, bytes]], subprotocols: li
     ]
     if subprotocols:
         lines.append(b"Sec-WebSocket-Protocol: " + ", ".join(subprotocols).encode("ascii"))
-    lines += (b"%s: %s" % header for header in headers if header[0] not in _REPLACED)
+    lines += [b"%s: %s" % header for header in headers if header[0] not in _REPLACED]
     return b"\r\n".join([*lines, b"", b""])

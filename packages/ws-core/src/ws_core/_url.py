@@ -13,6 +13,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RESOURCE_SAFE = "/?:@-._~!$&'()*+,;="
 # Cut off to keep the host as it is written; urlsplit has looked at it already.
 _PORT = re.compile(r":[0-9]*\Z")
+# What stays as it is.
+_NORMAL = re.compile(r"/[-0-9A-Za-z_~/?:@.!$&'()*+,;=]*")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEMES = {"ws": False, "wss": True}
 
@@ -79,6 +81,8 @@ def normalize_resource(resource: str) -> str:
     Raises:
         ValueError: if it holds control characters or does not start with ``/``.
     """
+    if _NORMAL.fullmatch(resource):
+        return resource
     if _CONTROL.search(resource):
         raise ValueError("resource must not contain control characters")
     if not resource or resource.startswith("?"):
