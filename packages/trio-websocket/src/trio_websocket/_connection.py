@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVarTuple
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -16,7 +15,6 @@ from ws_core import (
     CloseReason,
     Connection,
     ConnectionClosed,
-    LocalProtocolError,
     Role,
 )
 
@@ -28,8 +26,6 @@ from ._transport import Transport
 
 if TYPE_CHECKING:
     from ._request import WebSocketRequest
-
-Ts = TypeVarTuple("Ts")
 
 # RFC 6455 section 7.4.1: the codes that say that all is well, none at all included.
 _GOOD_ENDS = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD})
@@ -150,7 +146,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         try:
             return await self._pump.inbox.get()
         except trio.EndOfChannel:
-            self._raise_closed()
+            self._pump.ending.raise_closed()
 
     async def send_message(
         self, message: str | bytes | bytearray | memoryview, *, compress: bool | None = None
@@ -171,10 +167,13 @@ class WebSocketConnection(trio.abc.AsyncResource):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         core = self._core
-        if core.deflate is None or compress is False or not _takes_long(message):
-            await self._say(partial(core.send_message, message, compress=compress))
+        writer = self._pump.writer
+        if core.deflate is None:
+            await writer.say(core.send_message, message)
+        elif compress is False or not _takes_long(message):
+            await writer.say(partial(core.send_message, message, compress=compress))
         else:
-            await self._say_in_steps(core.send_message_in_steps(message, compress=compress))
+            await writer.say_in_steps(core.send_message_in_steps(message, compress=compress))
 
     def __aiter__(self) -> WebSocketConnection:
         return self
@@ -206,12 +205,12 @@ class WebSocketConnection(trio.abc.AsyncResource):
         await trio.lowlevel.checkpoint_if_cancelled()
         pongs, ping = self._pump.pongs, Ping(payload)
         try:
-            await self._say(pongs.send, ping)
+            await self._pump.writer.say(pongs.send, ping)
             await ping.answered.wait()
         finally:
             pongs.forget(ping)
         if ping.latency is None:
-            self._raise_closed()
+            self._pump.ending.raise_closed()
         return ping.latency
 
     async def pong(self, payload: bytes | bytearray | memoryview | None = None) -> None:
@@ -226,7 +225,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
             ValueError: if it is too long.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._say(self._core.pong, b"" if payload is None else payload)
+        await self._pump.writer.say(self._core.pong, b"" if payload is None else payload)
 
     async def wait_pong(self) -> bytes:
         """The payload of the newest pong that no call has returned yet, or else of the next one.
@@ -239,7 +238,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
         try:
             return await self._pump.pongs.wait()
         except trio.EndOfChannel:
-            self._raise_closed()
+            self._pump.ending.raise_closed()
 
     # The end.
 
@@ -305,6 +304,11 @@ class WebSocketConnection(trio.abc.AsyncResource):
         Raises:
             ConnectionClosed: if that takes longer, or the connection ends before.
         """
+        self._pump.writer.flush()
+        if self._core.outgoing.written >= position:
+            # No deadline where there is nothing to wait for.
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
         written = False
         try:
             with trio.move_on_after(seconds), suppress(trio.ClosedResourceError):
@@ -315,7 +319,7 @@ class WebSocketConnection(trio.abc.AsyncResource):
                 self._abort()
         if not written:
             await self.wait_closed()
-            self._raise_closed()
+            self._pump.ending.raise_closed()
 
     def _is_about_us(self, error: Exception) -> bool:
         """Whether `error` says that this very connection is closed."""
@@ -323,27 +327,6 @@ class WebSocketConnection(trio.abc.AsyncResource):
             return False
         # The very objects: another connection's reason may well say the same.
         return any(error.reason is reason for reason in self._pump.ending.reasons)
-
-    @trio.lowlevel.enable_ki_protection
-    async def _say(self, verb: Callable[[*Ts], object], *args: *Ts) -> None:
-        if self._pump.ending.reason is not None:
-            self._raise_closed()
-        try:
-            await self._pump.writer.say(verb, *args)
-        except (trio.ClosedResourceError, LocalProtocolError):
-            self._raise_closed()
-
-    @trio.lowlevel.enable_ki_protection
-    async def _say_in_steps(self, steps: Generator[None, None, None]) -> None:
-        if self._pump.ending.reason is not None:
-            self._raise_closed()
-        try:
-            await self._pump.writer.say_in_steps(steps)
-        except (trio.ClosedResourceError, LocalProtocolError):
-            self._raise_closed()
-
-    def _raise_closed(self) -> NoReturn:
-        raise ConnectionClosed(self._pump.ending.reason) from self._pump.ending.cause
 
 
 def _takes_long(message: Any) -> bool:

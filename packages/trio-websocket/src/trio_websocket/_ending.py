@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import NoReturn
 
 import trio
 
-from ws_core import CloseCode, CloseReason, Initiator, Role
+from ws_core import CloseCode, CloseReason, ConnectionClosed, Initiator, Role
 
-from ._log import log
+from ._log import log, logs
 
 _ABNORMAL = CloseCode.ABNORMAL_CLOSURE.value
 _CANCELLED = "our side was cancelled"
@@ -37,6 +38,14 @@ class Ending:
         self._peer = role.peer.value
         # What is told of a connection that ends without a closing handshake.
         self._detail = _CANCELLED
+
+    def raise_closed(self) -> NoReturn:
+        """Tell somebody who wants something of the connection that it is closed or closing.
+
+        Raises:
+            ConnectionClosed: always.
+        """
+        raise ConnectionClosed(self.reason) from self.cause
 
     def set_reason(self, reason: CloseReason) -> None:
         """Note why the connection is closed, or will be."""
@@ -70,7 +79,9 @@ class Ending:
         reason = self.reason
         assert reason is not None
         news = reason.initiator == "local" and reason.detail not in (None, _CANCELLED)
-        log(logging.INFO if news else logging.DEBUG, "%s: %s", self._name, reason.report)
+        level = logging.INFO if news else logging.DEBUG
+        if logs(level):
+            log(level, "%s: %s", self._name, reason.report)
 
     def _lose(self, initiator: Initiator | None) -> None:
         self.set_reason(CloseReason(_ABNORMAL, initiator=initiator, detail=self._detail))

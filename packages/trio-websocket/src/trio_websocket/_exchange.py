@@ -13,9 +13,16 @@ async def hear(core: Connection, transport: Transport) -> None:
     Raises:
         trio.BrokenResourceError, trio.ClosedResourceError: if the stream fails.
     """
-    if data := await transport.receive():
-        core.receive_data(data)
+    buffer = core.get_buffer()
+    if buffer is not None:
+        with buffer:
+            count = await transport.receive_into(buffer)
+        core.buffer_updated(count)
     else:
+        data = await transport.receive()
+        count = len(data)
+        core.receive_data(data)
+    if not count:
         core.receive_eof()
 
 

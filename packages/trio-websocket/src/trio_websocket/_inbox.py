@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import outcome
 import trio
@@ -16,21 +17,20 @@ class Inbox:
     Args:
         capacity: How many messages may wait while the pump goes on reading. It holds one more, and
             reads only pings and pongs meanwhile.
+        next_message: Gives the next message if the pump need not be woken for it, else None.
     """
 
-    def __init__(self, capacity: float) -> None:
+    def __init__(self, capacity: float, next_message: Callable[[], str | bytes | None]) -> None:
         self._capacity = capacity
+        self._next_message = next_message
         self._messages: deque[str | bytes] = deque()
         self._receivers: dict[trio.lowlevel.Task, None] = {}
         self._putter = trio.lowlevel.ParkingLot()
         # Whether somebody has come for a message since the last one was taken.
         self._asked = True
         self._closed = False
-
-    @property
-    def full(self) -> bool:
-        """Whether the next message would have no place."""
-        return len(self._messages) > self._capacity and not self._closed
+        #: Whether the next message would have no place.
+        self.full = False
 
     @trio.lowlevel.enable_ki_protection
     def put(self, message: str | bytes) -> None:
@@ -45,6 +45,7 @@ class Inbox:
             trio.lowlevel.reschedule(receiver, outcome.Value(message))
         else:
             self._messages.append(message)
+            self.full = len(self._messages) > self._capacity
 
     @trio.lowlevel.enable_ki_protection
     async def get(self) -> str | bytes:
@@ -55,17 +56,15 @@ class Inbox:
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._messages:
-            message = self._messages.popleft()
+            taken = self._messages.popleft()
             self._asked = False
-            self._putter.unpark_all()
+            if self.full:
+                self._refill()
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return message
+            return taken
         if self._closed:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise trio.EndOfChannel
-        return await self._wait()
-
-    async def _wait(self) -> str | bytes:
         receiver = trio.lowlevel.current_task()
 
         def abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:
@@ -74,15 +73,27 @@ class Inbox:
 
         self._receivers[receiver] = None
         self._asked = True
-        self._putter.unpark_all()
+        if self._putter:
+            self._putter.unpark_all()
         message: str | bytes = await trio.lowlevel.wait_task_rescheduled(abort)
         return message
 
+    def _refill(self) -> None:
+        """There is room for a message."""
+        message = self._next_message()
+        if message is not None:
+            self._messages.append(message)
+        else:
+            self.full = False
+            self._putter.unpark_all()
+
     def close(self, *, discard: bool) -> None:
         """Let all receivers go; what is queued stays, unless it is to be discarded."""
-        self._closed = True
         if discard:
             self._messages.clear()
+        if self._closed:
+            return
+        self._closed, self.full = True, False
         receivers, self._receivers = self._receivers, {}
         for receiver in receivers:
             trio.lowlevel.reschedule(receiver, outcome.Error(trio.EndOfChannel()))

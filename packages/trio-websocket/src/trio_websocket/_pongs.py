@@ -125,6 +125,8 @@ class Pongs:
 
     def close(self) -> None:
         """Let everyone go: no pong comes any more."""
+        if self._closed:
+            return
         self._closed = True
         for ping in self._pings.values():
             ping.answered.set()

@@ -20,6 +20,9 @@ _CLOSED = 7  # TCP_CLOSE
 # may be thousands that only want their turn.
 _ONE_TRY = 0.1
 _ONE_TURN = 1.0
+# A socket that is writable has a third of its buffer left, part of which goes to bookkeeping and to
+# what TLS adds.
+_WRITABLE_PART = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,24 @@ def unacknowledged(stream: trio.abc.Stream) -> int:
 def one_try(stream: trio.abc.Stream) -> float:
     """Seconds for a write that should not wait."""
     bottom = socket_stream(stream)
-    if bottom is None or not hasattr(select, "poll"):
-        return _ONE_TRY
+    return _ONE_TURN if bottom is not None and _is_writable(bottom) else _ONE_TRY
+
+
+def takes_at_once(stream: trio.abc.Stream, size: int) -> bool:
+    """Whether a stream takes so many bytes without waiting, as far as our system can promise."""
+    bottom = socket_stream(stream)
+    if bottom is None or not _is_writable(bottom):
+        return False
+    room = bottom.socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF)
+    return size <= room // _WRITABLE_PART
+
+
+def _is_writable(bottom: trio.SocketStream) -> bool:
+    if not hasattr(select, "poll"):
+        return False
     poll = select.poll()
     try:
         poll.register(bottom.socket.fileno(), select.POLLOUT)
     except ValueError:  # the socket was closed
-        return _ONE_TRY
-    return _ONE_TURN if poll.poll(0) else _ONE_TRY
+        return False
+    return bool(poll.poll(0))

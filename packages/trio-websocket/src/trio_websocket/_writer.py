@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from typing import TypeVarTuple
 
 import trio
 
-from ws_core import Connection
+from ws_core import Connection, LocalProtocolError
 
-from ._tcp import one_try
+from ._ending import Ending
+from ._tcp import one_try, takes_at_once
 from ._transport import Transport
 
 Ts = TypeVarTuple("Ts")
@@ -27,6 +30,7 @@ class Writer:
         core: Where it is said.
         transport: Where it goes.
         nursery: Where the flusher runs.
+        ending: Why nothing more can be said, once that is so.
         timeout: Seconds that a write may be without any progress.
         on_failure: Called once, with what went wrong, when nothing more can be written.
     """
@@ -37,38 +41,52 @@ class Writer:
         transport: Transport,
         nursery: trio.Nursery,
         *,
+        ending: Ending,
         timeout: float,
         on_failure: Callable[[Exception], None],
     ) -> None:
         self._core = core
         self._outgoing = core.outgoing
+        self._limit = core.limits.write_buffer
         self._transport = transport
         self._nursery = nursery
+        self._ending = ending
         self._timeout = timeout
         self._on_failure = on_failure
         self._turns = trio.StrictFIFOLock()
         self._progress = trio.lowlevel.ParkingLot()
         self._flushing = False
-        self._flusher = trio.CancelScope()
+        # Around whoever writes and may wait.
+        self._scope: trio.CancelScope | None = None
         #: Whether nothing more can be written.
         self.stopped = False
 
+    @trio.lowlevel.enable_ki_protection
     async def say(self, verb: Callable[[*Ts], object], *args: *Ts) -> None:
         """Call a verb of the core when its turn comes, and wait until what it said is written.
 
         Cancelled before its turn, it has said nothing; afterwards, what it said goes out.
 
         Raises:
-            trio.ClosedResourceError: if the connection ended before it was written.
+            ConnectionClosed: if the connection is closed, or ends before it was written.
         """
-        if self._turns.locked() or self._is_full():
-            async with self._turns:
-                await self._wait_while(self._is_full)
+        if self._ending.reason is not None:
+            self._ending.raise_closed()
+        try:
+            if len(self._outgoing) < self._limit and not self._turns.locked():
                 verb(*args)
-        else:
-            verb(*args)
-        await self.wait_written(self._outgoing.said)
+            else:
+                async with self._turns:
+                    await self._wait_while(self._is_full)
+                    verb(*args)
+            if self._transport.can_try and self.flush():
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
+                await self.wait_written(self._outgoing.said)
+        except (trio.ClosedResourceError, LocalProtocolError):
+            self._ending.raise_closed()
 
+    @trio.lowlevel.enable_ki_protection
     async def say_in_steps(self, steps: Generator[None, None, None]) -> None:
         """Take steps of the core of which the last one says something, else as `say`.
 
@@ -76,14 +94,19 @@ class Writer:
         before the last step, it has said nothing.
 
         Raises:
-            trio.ClosedResourceError: if the connection ended before it was written.
+            ConnectionClosed: if the connection is closed, or ends before it was written.
         """
-        async with self._turns:
-            await self._wait_while(self._is_full)
-            with closing(steps):
-                for _ in steps:
-                    await trio.lowlevel.checkpoint()
-        await self.wait_written(self._outgoing.said)
+        if self._ending.reason is not None:
+            self._ending.raise_closed()
+        try:
+            async with self._turns:
+                await self._wait_while(self._is_full)
+                with closing(steps):
+                    for _ in steps:
+                        await trio.lowlevel.checkpoint()
+            await self.wait_written(self._outgoing.said)
+        except (trio.ClosedResourceError, LocalProtocolError):
+            self._ending.raise_closed()
 
     async def wait_written(self, position: int) -> None:
         """Wait until everything up to `position`, counted as `Outgoing.said` is, is written.
@@ -91,27 +114,36 @@ class Writer:
         Raises:
             trio.ClosedResourceError: if the connection ended before that.
         """
-        self.flush()
-        if self._outgoing.written >= position:
+        outgoing = self._outgoing
+        if self._would_not_wait():
+            await self._write(position, at_once=len(outgoing))
+            self.flush()
+        elif self.flush() or outgoing.written >= position:
             await trio.lowlevel.cancel_shielded_checkpoint()
-        else:
-            await self._wait_while(lambda: self._outgoing.written < position)
+        if outgoing.written < position:
+            await self._wait_while(lambda: outgoing.written < position)
 
-    def flush(self) -> None:
-        """Write what can be written without waiting, and leave the rest to the flusher."""
+    def flush(self) -> bool:
+        """Write what can be written without waiting, and leave the rest to the flusher.
+
+        Returns:
+            Whether nothing is left.
+        """
         if self._flushing or self.stopped:
-            return
+            return not self._outgoing
         try:
             while buffers := self._outgoing.peek(self._transport.write_size):
                 written = self._transport.try_write(buffers)
                 if not written:
                     self._flushing = True
-                    self._flusher = trio.CancelScope(shield=True)
-                    self._nursery.start_soon(self._flush, name="WebSocket flusher")
-                    break
+                    flusher = partial(self._write, math.inf, at_once=self._transport.write_size)
+                    self._nursery.start_soon(flusher, name="WebSocket flusher")
+                    return False
                 self._core.written(written)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._fail(error)
+            return False
+        return True
 
     async def wait_drained(self) -> None:
         """Flush, and wait until everything is written or nothing can be."""
@@ -130,11 +162,13 @@ class Writer:
         """Write nothing more, and let everyone go who waits for it."""
         self.stopped = True
         del self._on_failure  # it would keep all that belongs to the connection alive
-        self._flusher.cancel()
-        self._progress.unpark_all()
+        if self._scope is not None:
+            self._scope.cancel()
+        if self._progress:
+            self._progress.unpark_all()
 
     def _is_full(self) -> bool:
-        return len(self._outgoing) >= self._core.limits.write_buffer
+        return len(self._outgoing) >= self._limit
 
     async def _wait_while(self, condition: Callable[[], bool]) -> None:
         while condition():
@@ -142,24 +176,46 @@ class Writer:
                 raise trio.ClosedResourceError
             await self._progress.park()
 
+    def _would_not_wait(self) -> bool:
+        """Whether the caller can write what waits as fast as the flusher would be started.
+
+        Where nothing can be tried, whoever writes can't be cancelled without tearing the stream.
+        """
+        return not (self._transport.can_try or self._flushing or self.stopped) and takes_at_once(
+            self._transport.stream, len(self._outgoing)
+        )
+
     @trio.lowlevel.enable_ki_protection
-    async def _flush(self) -> None:
+    async def _write(self, until: float, *, at_once: int) -> None:
+        """Write what was said up to a position, whether we are cancelled or not.
+
+        Args:
+            until: The position, counted as `Outgoing.said` is.
+            at_once: How many bytes are offered to the stream at once, and count as progress.
+        """
+        outgoing, progress = self._outgoing, self._progress
+        self._flushing = True
+        deadline = trio.current_time() + self._timeout
         try:
-            with self._flusher:
-                while buffers := self._outgoing.peek(self._transport.write_size):
-                    with trio.fail_after(self._timeout):
-                        written = await self._transport.write(buffers)
-                    self._core.written(written)
-                    self._progress.unpark_all()
-        except trio.TooSlowError:
-            peer = self._core.role.peer.value
-            text = f"the {peer} took nothing for {self._timeout} seconds (write_timeout)"
-            self._fail(trio.TooSlowError(text))
+            with trio.CancelScope(shield=True, deadline=deadline) as scope:
+                self._scope = scope
+                while not self.stopped and (buffers := outgoing.peek(at_once)):
+                    self._core.written(await self._transport.write(buffers))
+                    if progress:
+                        progress.unpark_all()
+                    if outgoing.written >= until:
+                        break
+                    scope.deadline = trio.current_time() + self._timeout
+            if scope.cancelled_caught and not self.stopped:
+                peer = self._core.role.peer.value
+                text = f"the {peer} took nothing for {self._timeout} seconds (write_timeout)"
+                self._fail(trio.TooSlowError(text))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._fail(error)
         finally:
             self._flushing = False
-            self._progress.unpark_all()
+            if progress:
+                progress.unpark_all()
 
     def _fail(self, error: Exception) -> None:
         if not self.stopped:
