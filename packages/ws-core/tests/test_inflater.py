@@ -224,7 +224,7 @@ def test_final_blocks_without_context_takeover() -> None:
 
 
 def test_final_blocks_that_fall_on_the_end_of_a_step() -> None:
-    """A step is 8 KiB: the stream ends with the last byte of one."""
+    """A step is 16 KiB: the stream ends with the last byte of one."""
     message = bytes(range(256)) * 64
     server = end_of()
     for _ in range(2):

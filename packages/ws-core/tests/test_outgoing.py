@@ -114,7 +114,7 @@ def test_masking_keeps_little_ahead_of_what_is_written() -> None:
     outgoing.append(bytes(2**20), MASK)
     outgoing.append(b"next")
     buffers = outgoing.peek(2**30)
-    assert [len(buffer) for buffer in buffers] == [120 * 2**10]
+    assert [len(buffer) for buffer in buffers] == [60 * 2**10]
     assert outgoing.peek(2**30) == buffers
     outgoing.advance(2**20 - 1)
     assert outgoing.peek(2**30) == [MASK[-1:]]  # and the next time the rest

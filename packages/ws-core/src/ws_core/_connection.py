@@ -87,7 +87,7 @@ class Connection:
         self.deflate: Deflate | None = None
         # RFC 6455 section 5.1: clients mask, servers do not.
         self._intake = Intake(masked=not is_client, max_message=self.limits.message)
-        self._incoming, self._messages = self._intake.buffer, self._intake.messages
+        self._incoming = self._intake.buffer
         self._at_eof = False
         handshake = ClientHandshake if is_client else ServerHandshake
         self._handshake: ClientHandshake | ServerHandshake | None = handshake(
@@ -316,8 +316,8 @@ class Connection:
             caller can take a breath; or HELD_BACK if something else than a ping or pong comes next
             and `pings_only` was asked for; or OVER.
         """
-        if self._messages:
-            return HELD_BACK if pings_only else self._messages.popleft()
+        if messages := self._intake.messages:
+            return HELD_BACK if pings_only else messages.pop()
         if self.state is not _OPEN and self.state is not _CLOSING:
             return self._next_event_outside()
         try:
@@ -338,7 +338,7 @@ class Connection:
 
         Bytes that came together are decoded together, as far as they hold whole messages.
         """
-        return self._messages.popleft() if self._messages else None
+        return self._intake.messages.pop() if self._intake.messages else None
 
     def written(self, count: int) -> None:
         """Note that the first `count` bytes of `outgoing` were written.

@@ -9,7 +9,7 @@ from ._frames import Opcode, Piece
 from ._inflater import Inflater
 
 # One byte may become a thousand: so many are inflated before the caller can take a breath.
-_STEP = 8 * 2**10
+_STEP = 16 * 2**10
 
 
 class InflatingReader:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from ._assembler import Assembler
 from ._events import PIECE, Pause
 from ._frame_reader import FrameReader
@@ -22,12 +20,12 @@ class Intake:
     Attributes:
         buffer: The bytes of it; the opening handshake takes heads off its front, then frames are
             taken.
-        messages: Those that were decoded together with one that was taken; they come next.
+        messages: Those that were decoded together with one that was taken, the next one last.
     """
 
     def __init__(self, *, masked: bool, max_message: float) -> None:
         self.buffer = bytearray()
-        self.messages: deque[str | bytes] = deque()
+        self.messages: list[str | bytes] = []
         self._frames = FrameReader(self.buffer, masked=masked, max_message=max_message)
         self._reader: FrameReader | InflatingReader = self._frames
         self._assembler = Assembler()
@@ -57,8 +55,9 @@ class Intake:
             ProtocolViolation: if the peer breaks the protocol or a limit.
         """
         if self.buffer and not pings_only and (taken := self._reader.messages()):
-            self.messages.extend(taken)
-            return self.messages.popleft()
+            taken.reverse()
+            self.messages = taken
+            return taken.pop()
         piece = self._reader.next_piece(pings_only=pings_only)
         if not isinstance(piece, Piece) or piece.opcode >= Opcode.CLOSE:
             return piece

@@ -12,8 +12,8 @@ Buffers: TypeAlias = list[bytes | memoryview]
 # Buffers in one gathered write, well below any system's IOV_MAX.
 _GATHER = 64
 # A long payload is masked as it is written, so many bytes at a time: a copy of the whole would cost
-# more than the masking. Below the size from which memory comes from the system each time.
-_MASKED_AT_ONCE = 120 * 2**10
+# more than the masking. So few that they are still in the cache when they are written.
+_MASKED_AT_ONCE = 60 * 2**10
 
 
 class _Unmasked:
@@ -44,8 +44,8 @@ class Outgoing:
     def __init__(self) -> None:
         self._pieces: deque[bytes | _Unmasked] = deque()
         self._head_offset = 0
-        # Where each waiting control frame ends in the stream, and its size.
-        self._control: deque[tuple[int, int]] = deque()
+        # Where each waiting control frame ends in the stream, and its size, if any waits.
+        self._control: deque[tuple[int, int]] | None = None
         #: How many of the waiting bytes belong to control frames.
         self.control_size = 0
         #: How many bytes were ever said, and how many of them were written.
@@ -69,6 +69,8 @@ class Outgoing:
         """Say a control frame."""
         self.append(frame)
         size = len(frame)
+        if self._control is None:
+            self._control = deque()
         self._control.append((self.said, size))
         self.control_size += size
 
@@ -106,7 +108,7 @@ class Outgoing:
         pieces = self._pieces
         if count == waiting:
             pieces.clear()
-            self._control.clear()
+            self._control = None
             self._head_offset = self.control_size = 0
             return
         count += self._head_offset
