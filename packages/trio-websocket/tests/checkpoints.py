@@ -21,6 +21,7 @@ from .peers import (
     descriptors,
     lockstep_pair,
     memory_pair,
+    small_direct_tls_pair,
     small_tcp_pair,
     tasks,
     tls_pair,
@@ -57,6 +58,7 @@ STREAMS: dict[str, MakePair] = {
     "tcp": small_tcp_pair,
     "tls": tls_pair,
     "tls-tcp": tls_socket_pair,
+    "direct-tls-tcp": small_direct_tls_pair,
 }
 # Seconds for all of a case, which takes milliseconds: less than any timeout of a connection, whose
 # end would hide that something hangs.

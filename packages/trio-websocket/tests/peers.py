@@ -29,6 +29,7 @@ from trio_websocket import (
     wrap_client_stream,
     wrap_server_stream,
 )
+from trio_websocket._tls import TlsStream
 from ws_core import (
     PIECE,
     Accepted,
@@ -271,6 +272,23 @@ async def tls_socket_pair() -> Pair:
     return secured(await tcp_pair(buffer=4096))
 
 
+async def direct_tls_pair(*, buffer: int | None = None) -> tuple[TlsStream, TlsStream]:
+    """Our own TLS over sockets, after its handshake; `buffer` as in `tcp_pair`."""
+    client_end, server_end = await tcp_pair(buffer=buffer)
+    client_context, server_context = tls_contexts()
+    client = TlsStream(client_end, client_context, server_hostname="localhost")
+    server = TlsStream(server_end, server_context, server_side=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.do_handshake)
+        nursery.start_soon(server.do_handshake)
+    return client, server
+
+
+async def small_direct_tls_pair() -> Pair:
+    """Our own TLS over sockets with small buffers."""
+    return await direct_tls_pair(buffer=4096)
+
+
 async def small_tcp_pair() -> Pair:
     """Sockets with small buffers."""
     return await tcp_pair(buffer=4096)
@@ -281,6 +299,8 @@ MakePair: TypeAlias = Callable[[], Awaitable[Pair]]
 
 def reset(stream: trio.abc.Stream) -> None:
     """Close a socket so that the other side is told that it was a failure (TCP RST)."""
+    if isinstance(stream, trio.SSLStream | TlsStream):
+        stream = stream.transport_stream
     assert isinstance(stream, trio.SocketStream)
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.socket.close()

@@ -18,6 +18,7 @@ from trio_websocket import (
     LocalProtocolError,
     WebSocketConnection,
 )
+from trio_websocket._tls import TlsStream
 from ws_core import Accepted, Closed, Failed, HandshakeFailed, Ponged, Rejected, Requested, Role
 
 from .checkpoints import Attempt, Setting
@@ -291,7 +292,7 @@ class Scene:
 
 async def is_closed(stream: trio.abc.Stream) -> None:
     """Our end of a stream is closed."""
-    if isinstance(stream, trio.SSLStream):
+    if isinstance(stream, trio.SSLStream | TlsStream):
         stream = stream.transport_stream
     with pytest.raises(trio.ClosedResourceError):
         await stream.send_all(b"x")

@@ -15,7 +15,7 @@ from trio_websocket import ConnectionClosed, Heartbeat, WebSocketRequest, open_w
 from ws_core import Role
 
 from .helpers import start_server, url_of
-from .peers import BINARY, connected, tcp_pair
+from .peers import BINARY, connected, direct_tls_pair, tcp_pair, tls_contexts
 
 
 @contextmanager
@@ -74,6 +74,34 @@ async def test_a_rejected_request_is_gone_when_it_is_over(nursery: trio.Nursery)
             async with open_websocket_url(url_of(server)):
                 pass  # pragma: no cover - it is not entered
         await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+async def test_a_connection_over_tls_is_gone_when_it_is_over(nursery: trio.Nursery) -> None:
+    async def handler(request: WebSocketRequest) -> None:
+        ws = await request.accept()
+        await ws.send_message(await ws.get_message())
+
+    client_context, server_context = tls_contexts()
+    server = await start_server(nursery, handler, ssl_context=server_context)
+    url = url_of(server).replace("127.0.0.1", "localhost")
+    with no_garbage_of_ours():
+        async with open_websocket_url(url, client_context) as ws:
+            await ws.send_message(b"x" * 100_000)
+            await ws.get_message()
+        del ws
+        await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+async def test_tls_that_has_failed_is_gone() -> None:
+    """The error that is told again at each later call refers to nothing of ours."""
+    with no_garbage_of_ours():
+        ours, theirs = await direct_tls_pair()
+        await theirs.transport_stream.send_all(b"garbage, and more of it")
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.receive_some()
+        await ours.aclose()
+        await theirs.aclose()
+        del ours, theirs
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -19,6 +19,7 @@ from .peers import (
     MakePair,
     closed_error,
     connected,
+    direct_tls_pair,
     frame,
     lockstep_pair,
     memory_pair,
@@ -28,7 +29,9 @@ from .peers import (
 )
 
 BOTH = pytest.mark.parametrize("role", list(Role))
-PAIRS = pytest.mark.parametrize("made", [memory_pair, lockstep_pair, tcp_pair, tls_pair])
+PAIRS = pytest.mark.parametrize(
+    "made", [memory_pair, lockstep_pair, tcp_pair, tls_pair, direct_tls_pair]
+)
 
 
 @BOTH
@@ -226,3 +229,91 @@ async def test_reading_goes_on_whatever_the_pace(made: MakePair, role: Role, see
                 for _ in range(source.choice((0, 1, 10))):
                     await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
+
+
+class Steps(trio.abc.Instrument):
+    """Counts how often a connection's pump goes on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.count += task.name.startswith("WebSocket pump")
+
+
+@BOTH
+@PAIRS
+@pytest.mark.parametrize("size", [0, 1, 5, math.inf])
+async def test_messages_in_one_read(made: MakePair, role: Role, size: float) -> None:
+    async with connected(role, made, message_queue_size=size) as (connection, peer):
+        data = b"".join(frame(TEXT, b"%d" % number, to=role) for number in range(100))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.send, data + frame(CLOSE, to=role))
+            nursery.start_soon(peer.hear_all)
+            await trio.testing.wait_all_tasks_blocked(0.001)
+            taken = [message async for message in connection]
+        assert taken == [str(number) for number in range(100)]
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 1, 5])
+async def test_pump_is_not_woken_for_each_message(role: Role, size: int) -> None:
+    async with connected(role, message_queue_size=size) as (connection, peer):
+        await peer.send(frame(TEXT, b"x", to=role) * 1_000)
+        await trio.testing.wait_all_tasks_blocked()
+        steps = Steps()
+        trio.lowlevel.add_instrument(steps)
+        assert [await connection.get_message() for _ in range(1_000)] == ["x"] * 1_000
+        trio.lowlevel.remove_instrument(steps)
+        assert steps.count < 50  # as many as decode them, some dozens at a time
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 1, 5])
+async def test_ping_is_answered_when_its_turn_has_come(role: Role, size: int) -> None:
+    async with connected(role, message_queue_size=size) as (connection, peer):
+        messages = [frame(TEXT, b"%d" % number, to=role) for number in range(10)]
+        await peer.send(b"".join([*messages, frame(PING, b"behind", to=role)]))
+        for number in range(10 - size - 1):
+            assert await connection.get_message() == str(number)
+            with trio.move_on_after(0.001):
+                raise AssertionError(await peer.hear())
+        # The last messages have their places in the queue now.
+        assert await connection.get_message() == str(10 - size - 1)
+        assert plain(await peer.hear()) == ("pong", b"behind")
+        rest = [await connection.get_message() for _ in range(size)]
+        assert rest == [str(number) for number in range(10 - size, 10)]
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 1, 5])
+async def test_failure_in_the_middle_of_what_was_read(role: Role, size: int) -> None:
+    """What came before it is taken, what comes behind it is not."""
+    async with connected(role, message_queue_size=size) as (connection, peer):
+        good = [frame(TEXT, b"%d" % number, to=role) for number in range(20)]
+        await peer.send(b"".join([*good, b"\xff\xff", *good]))
+        await trio.testing.wait_all_tasks_blocked()
+        assert [await connection.get_message() for _ in range(20)] == [str(n) for n in range(20)]
+        error = await closed_error(connection.get_message())
+        assert error.reason is not None
+        assert error.reason.code == 1002
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 1, 5])
+async def test_close_in_the_middle_of_what_was_read(role: Role, size: int) -> None:
+    """Ours: nothing more is given out, be it in the queue or decoded only."""
+    async with (
+        connected(role, message_queue_size=size) as (connection, peer),
+        trio.open_nursery() as nursery,
+    ):
+        await peer.send(frame(TEXT, b"x", to=role) * 20)
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(7):
+            assert await connection.get_message() == "x"
+        nursery.start_soon(connection.aclose)
+        await trio.testing.wait_all_tasks_blocked()
+        await closed_error(connection.get_message())
+        assert await peer.hear_all() == [("closed", 1000, "clean")]
+        await peer.flush()
+        await peer.stream.aclose()

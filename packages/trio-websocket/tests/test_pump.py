@@ -27,6 +27,7 @@ from .peers import (
     closed_error,
     connected,
     descriptors,
+    direct_tls_pair,
     frame,
     lockstep_pair,
     memory_pair,
@@ -42,7 +43,9 @@ from .peers import (
 )
 
 BOTH = pytest.mark.parametrize("role", list(Role))
-PAIRS = pytest.mark.parametrize("made", [memory_pair, lockstep_pair, tcp_pair, tls_pair])
+PAIRS = pytest.mark.parametrize(
+    "made", [memory_pair, lockstep_pair, tcp_pair, tls_pair, direct_tls_pair]
+)
 
 
 # What came before the end is delivered and can be answered.
@@ -194,6 +197,7 @@ async def test_both_sides_close_at_once(made: MakePair, role: Role) -> None:
     async with connected(role, made) as (connection, peer), trio.open_nursery() as nursery:
         nursery.start_soon(connection.aclose, 4001)
         nursery.start_soon(peer.say, "close", 4002)
+        await trio.testing.wait_all_tasks_blocked()  # until both have said it
         assert (await peer.hear_all())[-1] == ("closed", 4001, "clean")
         await trio.testing.wait_all_tasks_blocked(0.001)
         await trio.aclose_forcefully(peer.stream)
@@ -248,7 +252,7 @@ async def test_dropped_request_gives_a_resource_warning_and_nothing_more() -> No
 
 
 @BOTH
-@pytest.mark.parametrize("made", [memory_pair, tcp_pair, tls_pair])
+@pytest.mark.parametrize("made", [memory_pair, tcp_pair, tls_pair, direct_tls_pair])
 async def test_stream_that_somebody_else_closes(made: MakePair, role: Role) -> None:
     pair = await made()
 

@@ -6,7 +6,10 @@ import pytest
 import trio
 import trio.testing
 
-from ws_core import Limits, Role
+from trio_websocket._descriptor import Buffers
+from trio_websocket._ending import Ending
+from trio_websocket._writer import Writer
+from ws_core import Connection, Limits, Role
 
 from .peers import (
     MakePair,
@@ -15,6 +18,7 @@ from .peers import (
     lockstep_pair,
     memory_pair,
     reset,
+    small_direct_tls_pair,
     small_tcp_pair,
     tasks,
     tcp_pair,
@@ -23,9 +27,12 @@ from .peers import (
 )
 
 BOTH = pytest.mark.parametrize("role", list(Role))
-SLOW = pytest.mark.parametrize("made", [lockstep_pair, small_tcp_pair, tls_socket_pair])
+SLOW = pytest.mark.parametrize(
+    "made", [lockstep_pair, small_tcp_pair, tls_socket_pair, small_direct_tls_pair]
+)
 ALL = pytest.mark.parametrize(
-    "made", [memory_pair, lockstep_pair, small_tcp_pair, tls_pair, tls_socket_pair]
+    "made",
+    [memory_pair, lockstep_pair, small_tcp_pair, tls_pair, tls_socket_pair, small_direct_tls_pair],
 )
 STUCK = bytes(8 * 2**20)  # more than a small socket takes, and than the write buffer
 
@@ -221,7 +228,7 @@ async def test_closing_lets_waiting_speakers_go(made: MakePair, role: Role) -> N
 
 
 @BOTH
-@pytest.mark.parametrize("made", [small_tcp_pair, tls_socket_pair])
+@pytest.mark.parametrize("made", [small_tcp_pair, tls_socket_pair, small_direct_tls_pair])
 async def test_reset_lets_speakers_go(made: MakePair, role: Role) -> None:
     async with connected(role, made) as (connection, peer):
         errors = []
@@ -233,8 +240,7 @@ async def test_reset_lets_speakers_go(made: MakePair, role: Role) -> None:
             for _ in range(3):
                 nursery.start_soon(send)
             await quiet()
-            stream = peer.stream
-            reset(stream.transport_stream if isinstance(stream, trio.SSLStream) else stream)
+            reset(peer.stream)
         for error in errors:
             assert error.reason is not None
             assert error.reason.code == 1006
@@ -259,3 +265,51 @@ async def test_speaking_on_and_on_gives_way_to_others(role: Role) -> None:
                 await connection.send_message("x")
             nursery.cancel_scope.cancel()
         assert turns >= 40
+
+
+class Bottomless:
+    """A transport that takes everything at once."""
+
+    write_size = 2**20
+    can_try = True
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.taken: list[int] = []
+
+    async def receive(self) -> bytes:
+        raise AssertionError("nobody reads here")
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        raise AssertionError("nobody reads here")
+
+    def try_write(self, buffers: Buffers) -> int:
+        return sum(map(len, buffers))
+
+    async def write(self, buffers: Buffers) -> int:
+        await trio.lowlevel.checkpoint()
+        self.taken.append(self.try_write(buffers))
+        return self.taken[-1]
+
+    async def send_eof(self) -> bool:
+        raise AssertionError("nobody ends here")
+
+
+async def test_a_message_without_end_leaves_others_their_turn() -> None:
+    client, server = Connection(Role.CLIENT), Connection(Role.SERVER)
+    client.request("localhost")
+    server.receive_data(b"".join(client.outgoing.peek(2**20)))
+    server.next_event()
+    server.accept()
+    transport = Bottomless((await memory_pair())[0])
+    failures: list[Exception] = []
+    async with trio.open_nursery() as nursery:
+        ending = Ending("server", Role.SERVER)
+        writer = Writer(
+            server, transport, nursery, ending=ending, timeout=1, on_failure=failures.append
+        )
+        await writer.say(server.send_message, bytes(8 * 2**20))
+    assert not server.outgoing
+    assert not failures
+    # Two MiB were written by the speaker, and all others between checkpoints.
+    assert len(transport.taken) >= 6

@@ -16,6 +16,7 @@ from ._endpoint import StreamEnds
 from ._log import cut, log
 from ._opening import Opening, answer_and_hang_up, read_request
 from ._settings import Settings
+from ._tls import TlsStream
 
 #: Whose pages may connect.
 AllowedOrigins: TypeAlias = Collection[str | SameOrigin | None] | SameOrigin | None
@@ -158,7 +159,7 @@ class Admission:
         if self._closed:
             return _Refusal(503, "the server is shutting down")
         if rules.origins is not None:
-            secure = isinstance(opening.transport.stream, trio.SSLStream)
+            secure = isinstance(opening.transport.stream, trio.SSLStream | TlsStream)
             if not rules.origins.allow(opening.requested.headers, secure=secure):
                 return _Refusal(403, "this origin is not allowed", " (origins)")
         if self._inside >= rules.max_connections:

@@ -13,6 +13,7 @@ from ws_core import HandshakeError
 from ._connection import WebSocketConnection
 from ._exceptions import ConnectionTimeout
 from ._streams import closed_on_error, tune
+from ._tls import speak_tls
 
 
 def ssl_context_for(use_ssl: bool | ssl.SSLContext) -> ssl.SSLContext | None:
@@ -79,7 +80,7 @@ async def open_stream(host: str, port: int, context: ssl.SSLContext | None) -> t
         return stream
     async with closed_on_error(stream):
         name = host.partition("%")[0]
-        secured = trio.SSLStream(stream, context, server_hostname=name, https_compatible=True)
+        secured = speak_tls(stream, context, server_hostname=name)
         try:
             await secured.do_handshake()
         except trio.BrokenResourceError as error:

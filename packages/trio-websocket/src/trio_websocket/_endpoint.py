@@ -12,6 +12,8 @@ import trio
 
 from ws_core import host_header
 
+from ._tls import TlsListener, TlsStream
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Endpoint:
@@ -60,7 +62,9 @@ class StreamEnds:
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
-        bottom: object = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        bottom: object = stream
+        if isinstance(stream, trio.SSLStream | TlsStream):
+            bottom = stream.transport_stream
         self._is_ssl = bottom is not stream
         # Now, as nobody knows any more when the peer has left.
         self._local = self._remote = None
@@ -83,7 +87,7 @@ class StreamEnds:
 def listener_address(listener: trio.abc.Listener[trio.abc.Stream]) -> Address:
     """What a listener listens on; the ``repr`` of one without a socket."""
     bottom: object = listener
-    if isinstance(listener, trio.SSLListener):
+    if isinstance(listener, trio.SSLListener | TlsListener):
         bottom = listener.transport_listener
     name = _name(bottom.socket.getsockname) if isinstance(bottom, trio.SocketListener) else None
     return _address(name, bottom is not listener) or repr(listener)

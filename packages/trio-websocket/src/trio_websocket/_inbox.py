@@ -32,6 +32,10 @@ class Inbox:
         #: Whether the next message would have no place.
         self.full = False
 
+    def __len__(self) -> int:
+        """How many messages wait for somebody to come for them."""
+        return len(self._messages)
+
     @trio.lowlevel.enable_ki_protection
     def put(self, message: str | bytes) -> None:
         """Deliver a message; dropped if the inbox was closed."""

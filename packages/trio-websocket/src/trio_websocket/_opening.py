@@ -23,6 +23,7 @@ from ._exceptions import ConnectionTimeout
 from ._exchange import next_event, write_all
 from ._settings import Settings
 from ._streams import close_now, closed_on_error, linger
+from ._tls import TlsStream
 from ._transport import Transport, transport_for
 
 
@@ -114,6 +115,8 @@ async def _hear_request(core: Connection, transport: Transport, settings: Settin
     event = None
     try:
         with trio.move_on_after(settings.connect_timeout):
+            if isinstance(transport.stream, TlsStream):
+                await transport.stream.do_handshake()
             event = await next_event(core, transport)
             if isinstance(event, HandshakeFailed):
                 await answer_and_hang_up(core, transport, settings)

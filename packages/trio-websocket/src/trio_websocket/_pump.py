@@ -34,7 +34,7 @@ _MESSAGE = (str, bytes)
 # A peer that floods us must not keep the other tasks waiting: so many events between checkpoints,
 # fewer where each of them may be inflated,
 _EVENTS_PER_CHECKPOINT = 32
-_INFLATED_EVENTS_PER_CHECKPOINT = 4
+_INFLATED_EVENTS_PER_CHECKPOINT = 2
 # or so many bytes of pongs that wait, which is half of what makes ws-core merge them.
 _PONG_BYTES_PER_CHECKPOINT = 2 * 2**10
 # How long good messages ahead of a protocol error may be answered before the connection fails.
@@ -162,6 +162,10 @@ class Pump:
             elif event is NEED_DATA:
                 if core.outgoing:
                     self.writer.flush()
+                if len(inbox):
+                    # The application is behind, so there is no hurry. A moment later more has
+                    # come, and many messages in one read cost hardly more than one.
+                    await trio.lowlevel.checkpoint()
                 await hear(core, self._transport)
                 self._reads += 1
             elif event is HELD_BACK:

@@ -34,6 +34,7 @@ from ._settings import (
     at_least,
 )
 from ._streams import close_now, tune
+from ._tls import open_tls_listeners
 from ._unwrap import parted
 
 Handler: TypeAlias = Callable[[WebSocketRequest], Awaitable[object]]
@@ -115,9 +116,7 @@ async def serve_websocket(  # noqa: ASYNC128 - WebSocketServer.run does it
     if ssl_context is None:
         listeners = await trio.open_tcp_listeners(port, host=host)
     else:
-        listeners = await trio.open_ssl_over_tcp_listeners(
-            port, ssl_context, host=host, https_compatible=True
-        )
+        listeners = await open_tls_listeners(port, ssl_context, host=host)
     try:
         server = WebSocketServer(
             handler,

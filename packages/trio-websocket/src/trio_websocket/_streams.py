@@ -10,6 +10,7 @@ import trio
 
 from ._log import log
 from ._tcp import socket_stream
+from ._tls import TlsStream
 from ._transport import Transport
 
 _NOTSENT_LOWAT = 2**20
@@ -41,6 +42,8 @@ async def linger(transport: Transport) -> None:
 
 async def close_now(resource: trio.abc.AsyncResource) -> None:
     """Close a stream or listener without waiting for anything, whatever else is going on."""
+    if isinstance(resource, TlsStream):
+        resource = resource.transport_stream
     if isinstance(resource, trio.SocketStream):
         # All that its own `aclose` does, but for a checkpoint, for which we would need the scope.
         resource.socket.close()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import trio
 
+from ._tls import TlsStream
+
 if sys.platform == "linux":
     import fcntl
     import termios
@@ -20,9 +22,6 @@ _CLOSED = 7  # TCP_CLOSE
 # may be thousands that only want their turn.
 _ONE_TRY = 0.1
 _ONE_TURN = 1.0
-# A socket that is writable has a third of its buffer left, part of which goes to bookkeeping and to
-# what TLS adds.
-_WRITABLE_PART = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class TcpInfo:
 
 def socket_stream(stream: trio.abc.Stream) -> trio.SocketStream | None:
     """The socket that a stream goes over, if it goes over one."""
-    if isinstance(stream, trio.SSLStream):
+    if isinstance(stream, trio.SSLStream | TlsStream):
         stream = stream.transport_stream
     return stream if isinstance(stream, trio.SocketStream) else None
 
@@ -82,15 +81,6 @@ def one_try(stream: trio.abc.Stream) -> float:
     """Seconds for a write that should not wait."""
     bottom = socket_stream(stream)
     return _ONE_TURN if bottom is not None and _is_writable(bottom) else _ONE_TRY
-
-
-def takes_at_once(stream: trio.abc.Stream, size: int) -> bool:
-    """Whether a stream takes so many bytes without waiting, as far as our system can promise."""
-    bottom = socket_stream(stream)
-    if bottom is None or not _is_writable(bottom):
-        return False
-    room = bottom.socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF)
-    return size <= room // _WRITABLE_PART
 
 
 def _is_writable(bottom: trio.SocketStream) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 
-T = TypeVar("T")
+from ._descriptor import Buffers, Descriptor
+from ._tcp import socket_stream
+from ._tls import TlsStream
 
-Buffers: TypeAlias = Sequence[bytes | memoryview]
+T = TypeVar("T")
 
 
 class Transport(Protocol):
@@ -40,7 +41,7 @@ class Transport(Protocol):
         """Write what can be written without waiting; how many bytes that was."""
 
     async def write(self, buffers: Buffers) -> int:
-        """Write something; how many bytes that was.
+        """Wait until something can be written, and write it; how many bytes that was.
 
         Cancelling it may leave an unknown part written, so nothing may be written afterwards.
         """
@@ -51,8 +52,10 @@ class Transport(Protocol):
 
 def transport_for(stream: trio.abc.Stream, read_size: int) -> Transport:
     """The best way to use `stream`, reading at most `read_size` bytes at a time."""
+    if isinstance(stream, TlsStream):
+        return SocketTransport(stream, stream, read_size)
     if isinstance(stream, trio.SocketStream) and sys.platform != "win32":
-        return SocketTransport(stream, read_size)
+        return SocketTransport(stream, Descriptor(stream), read_size)
     return StreamTransport(stream, read_size)
 
 
@@ -117,90 +120,85 @@ class _Translation:
 _translated = _Translation()
 
 
-class SocketTransport:
-    """A plain socket: non-blocking calls on its descriptor, waiting only when the first try fails.
+class Direct(Protocol):
+    """What can be done at once: a `Descriptor`, or what looks like one."""
 
-    The descriptor is asked for at each call: after a close its number may belong to a stranger.
+    @property
+    def write_size(self) -> int:
+        """Bytes that are worth offering to `try_send`."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the end is known, so that there is nothing to wait for."""
+
+    def try_receive(self, size: int) -> bytes | None:
+        """See `Descriptor.try_receive`."""
+
+    def try_receive_into(self, room: memoryview) -> int | None:
+        """See `Descriptor.try_receive_into`."""
+
+    def try_send(self, buffers: Buffers) -> int:
+        """See `Descriptor.try_send`."""
+
+    def fileno(self) -> int:
+        """See `Descriptor.fileno`."""
+
+
+class SocketTransport:
+    """A plain socket, or TLS over one: it is tried first, and waited for only if it has to be.
+
+    Args:
+        stream: The stream.
+        direct: How to use it without waiting.
+        read_size: Bytes that are read at a time, at most.
     """
 
-    write_size = 2**20
     can_try = True
 
-    def __init__(self, stream: trio.SocketStream, read_size: int) -> None:
+    def __init__(self, stream: trio.abc.Stream, direct: Direct, read_size: int) -> None:
         self.stream = stream
+        self.write_size = direct.write_size
+        self.try_write = direct.try_send
+        self._direct = direct
         self._read_size = read_size
-        self._ask_fileno = stream.socket.fileno
-        # Whether the last read left something behind, as far as we can tell.
-        self._more = False
+        # Whether the last read left something behind, as far as we can tell, be it the end, which
+        # TLS may have read with it; so what comes behind the handshake of TLS may have been, too.
+        self._more = isinstance(stream, TlsStream)
 
     async def receive(self) -> bytes:
-        data = await self._try_first(self._try_read) if self._more else None
+        direct, size = self._direct, self._read_size
+        data = await _at_once(partial(direct.try_receive, size)) if self._more else None
         while data is None:
-            await trio.lowlevel.wait_readable(self._fileno())
-            data = self._try_read()
-        self._more = len(data) == self._read_size
+            await trio.lowlevel.wait_readable(direct.fileno())
+            data = direct.try_receive(size)
+        self._more = len(data) == size or direct.over
         return data
 
     async def receive_into(self, buffer: memoryview) -> int:
         with buffer[: self._read_size] as room:
-            read = partial(self._try_read_into, room)
-            count = await self._try_first(read) if self._more else None
+            receive = partial(self._direct.try_receive_into, room)
+            count = await _at_once(receive) if self._more else None
             while count is None:
-                await trio.lowlevel.wait_readable(self._fileno())
-                count = read()
-            self._more = count == len(room)
+                await trio.lowlevel.wait_readable(self._direct.fileno())
+                count = receive()
+            self._more = count == len(room) or self._direct.over
         return count
 
-    def try_write(self, buffers: Buffers) -> int:
-        try:
-            if len(buffers) == 1:
-                return os.write(self._ask_fileno(), buffers[0])
-            return os.writev(self._ask_fileno(), buffers)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise self._failure(error) from error
-
     async def write(self, buffers: Buffers) -> int:
-        while True:
-            await trio.lowlevel.wait_writable(self._fileno())
-            if written := self.try_write(buffers):
-                return written
+        await trio.lowlevel.wait_writable(self._direct.fileno())
+        return self.try_write(buffers)
 
     async def send_eof(self) -> bool:
-        await self.stream.send_eof()
+        bottom = socket_stream(self.stream)
+        assert bottom is not None
+        await bottom.send_eof()
         return True
 
-    async def _try_first(self, read: Callable[[], T | None]) -> T | None:
-        """Try to read: if that gives something, it was a checkpoint."""
-        await trio.lowlevel.checkpoint_if_cancelled()
-        found = read()
-        if found is not None:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        return found
 
-    def _try_read(self) -> bytes | None:
-        try:
-            return os.read(self._ask_fileno(), self._read_size)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _try_read_into(self, room: memoryview) -> int | None:
-        try:
-            return os.readv(self._ask_fileno(), (room,))
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def _fileno(self) -> int:
-        fileno = self._ask_fileno()
-        if fileno < 0:
-            raise trio.ClosedResourceError("the stream was closed already")
-        return fileno
-
-    def _failure(self, error: OSError) -> trio.BrokenResourceError:
-        self._fileno()
-        return trio.BrokenResourceError(f"socket connection broken: {error}")
+async def _at_once(receive: Callable[[], T | None]) -> T | None:
+    """Try to receive: if that gives something, it was a checkpoint."""
+    await trio.lowlevel.checkpoint_if_cancelled()
+    found = receive()
+    if found is not None:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+    return found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator
 from contextlib import closing
-from functools import partial
 from typing import TypeVarTuple
 
 import trio
@@ -13,10 +11,13 @@ import trio
 from ws_core import Connection, LocalProtocolError
 
 from ._ending import Ending
-from ._tcp import one_try, takes_at_once
+from ._tcp import one_try
 from ._transport import Transport
 
 Ts = TypeVarTuple("Ts")
+
+# Bytes that are written before other tasks get their turn, if the transport takes so many.
+_AT_ONCE = 2 * 2**20
 
 
 class Writer:
@@ -56,7 +57,7 @@ class Writer:
         self._turns = trio.StrictFIFOLock()
         self._progress = trio.lowlevel.ParkingLot()
         self._flushing = False
-        # Around whoever writes and may wait.
+        # Around the flusher, since it last started.
         self._scope: trio.CancelScope | None = None
         #: Whether nothing more can be written.
         self.stopped = False
@@ -79,7 +80,7 @@ class Writer:
                 async with self._turns:
                     await self._wait_while(self._is_full)
                     verb(*args)
-            if self._transport.can_try and self.flush():
+            if self.flush():
                 await trio.lowlevel.cancel_shielded_checkpoint()
             else:
                 await self.wait_written(self._outgoing.said)
@@ -114,14 +115,10 @@ class Writer:
         Raises:
             trio.ClosedResourceError: if the connection ended before that.
         """
-        outgoing = self._outgoing
-        if self._would_not_wait():
-            await self._write(position, at_once=len(outgoing))
-            self.flush()
-        elif self.flush() or outgoing.written >= position:
+        if self.flush() or self._outgoing.written >= position:
             await trio.lowlevel.cancel_shielded_checkpoint()
-        if outgoing.written < position:
-            await self._wait_while(lambda: outgoing.written < position)
+        else:
+            await self._wait_while(lambda: self._outgoing.written < position)
 
     def flush(self) -> bool:
         """Write what can be written without waiting, and leave the rest to the flusher.
@@ -131,13 +128,14 @@ class Writer:
         """
         if self._flushing or self.stopped:
             return not self._outgoing
+        left = _AT_ONCE
         try:
             while buffers := self._outgoing.peek(self._transport.write_size):
-                written = self._transport.try_write(buffers)
+                written = self._transport.try_write(buffers) if left > 0 else 0
+                left -= written
                 if not written:
                     self._flushing = True
-                    flusher = partial(self._write, math.inf, at_once=self._transport.write_size)
-                    self._nursery.start_soon(flusher, name="WebSocket flusher")
+                    self._nursery.start_soon(self._flush, name="WebSocket flusher")
                     return False
                 self._core.written(written)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -176,37 +174,17 @@ class Writer:
                 raise trio.ClosedResourceError
             await self._progress.park()
 
-    def _would_not_wait(self) -> bool:
-        """Whether the caller can write what waits as fast as the flusher would be started.
-
-        Where nothing can be tried, whoever writes can't be cancelled without tearing the stream.
-        """
-        return not (self._transport.can_try or self._flushing or self.stopped) and takes_at_once(
-            self._transport.stream, len(self._outgoing)
-        )
-
     @trio.lowlevel.enable_ki_protection
-    async def _write(self, until: float, *, at_once: int) -> None:
-        """Write what was said up to a position, whether we are cancelled or not.
-
-        Args:
-            until: The position, counted as `Outgoing.said` is.
-            at_once: How many bytes are offered to the stream at once, and count as progress.
-        """
-        outgoing, progress = self._outgoing, self._progress
-        self._flushing = True
+    async def _flush(self) -> None:
+        outgoing, transport = self._outgoing, self._transport
         deadline = trio.current_time() + self._timeout
         try:
-            with trio.CancelScope(shield=True, deadline=deadline) as scope:
-                self._scope = scope
-                while not self.stopped and (buffers := outgoing.peek(at_once)):
-                    self._core.written(await self._transport.write(buffers))
-                    if progress:
-                        progress.unpark_all()
-                    if outgoing.written >= until:
-                        break
-                    scope.deadline = trio.current_time() + self._timeout
-            if scope.cancelled_caught and not self.stopped:
+            with trio.CancelScope(shield=True, deadline=deadline) as self._scope:
+                while not self.stopped and (buffers := outgoing.peek(transport.write_size)):
+                    self._core.written(await transport.write(buffers))
+                    self._scope.deadline = trio.current_time() + self._timeout
+                    self._progress.unpark_all()
+            if self._scope.cancelled_caught and not self.stopped:
                 peer = self._core.role.peer.value
                 text = f"the {peer} took nothing for {self._timeout} seconds (write_timeout)"
                 self._fail(trio.TooSlowError(text))
@@ -214,8 +192,7 @@ class Writer:
             self._fail(error)
         finally:
             self._flushing = False
-            if progress:
-                progress.unpark_all()
+            self._progress.unpark_all()
 
     def _fail(self, error: Exception) -> None:
         if not self.stopped:
