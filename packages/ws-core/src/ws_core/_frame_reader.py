@@ -66,7 +66,6 @@ class FrameReader:
         # Of the message that is coming: whether its last frame has not come, and its size so far.
         self._in_message = False
         self._compressed = False
-        self._text = False
         self._message_size = 0
         # Of the data frame whose payload is arriving: what to call the next piece of it, whether
         # it ends its message, the masking key turned to the next byte, and the bytes to come.
@@ -168,7 +167,6 @@ class FrameReader:
     def _data_frame(self, first: int, start: int, size: int) -> Piece | Pause:
         if not self._in_message:
             self._compressed = first & RSV1 != 0
-            self._text = first & 0x0F == Opcode.TEXT
         message_size = self._message_size + size
         if self._compressed:
             self._check_compressed(message_size)
@@ -187,8 +185,10 @@ class FrameReader:
             self._key = bytes(self._buffer[start - 4 : start])
         del self._buffer[:start]
         self._opcode, self._fin, self._missing = opcode, fin, size
-        # Text is checked as it comes, and what is compressed is inflated as it comes.
-        if not _OWN_BUFFER <= size <= sys.maxsize or self._text or self._compressed:
+        # Fragments are put together anyway, text is checked and what is compressed inflated as it
+        # comes.
+        whole = fin and opcode == Opcode.BINARY and not self._compressed
+        if not whole or not _OWN_BUFFER <= size <= sys.maxsize:
             return self._rest_of_frame()
         self.payload = Payload(size, self._key if self._masked else b"")
         return self._rest_of_payload(self.payload)

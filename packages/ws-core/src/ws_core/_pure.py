@@ -11,7 +11,7 @@ import os
 # Below this many bytes one XOR of two big integers is faster than four translations.
 _TRANSLATE_FROM = 1024
 # The room that a payload gets at first: more follows as the bytes come, never far ahead of them.
-_FIRST_ROOM = 128 * 2**10
+_FIRST_ROOM = 4 * 2**10
 # RFC 6455 section 5.2: the first bytes of whole messages that are not compressed.
 _WHOLE_TEXT, _WHOLE_BINARY = 0x81, 0x82
 
