@@ -78,9 +78,8 @@ def draw_all(figures: Figures, folder: Path) -> list[str]:
     Returns:
         The names of the files.
     """
-    # Only those who draw need it.
-    import matplotlib as mpl  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib as mpl  # noqa: PLC0415 - only those who draw need it
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
 
     drawn = []
     with mpl.rc_context(_STYLE):

@@ -41,11 +41,10 @@ async def connect(port: int, order: Order) -> AsyncIterator[Channel]:
     there, back = _direction(), _direction()
     answers: deque[bytes] = deque()
 
-    # `measures` awaits them.
-    async def send(message: bytes) -> None:  # noqa: ASYNC124
+    async def send(message: bytes) -> None:  # noqa: ASYNC124 - `measures` awaits it
         answers.append(back(there(message)))
 
-    async def receive() -> bytes:  # noqa: ASYNC124
+    async def receive() -> bytes:  # noqa: ASYNC124 - as above
         return answers.popleft()
 
     yield Channel(send, receive)

@@ -291,8 +291,9 @@ class Connection:
     def get_buffer(self) -> memoryview | None:
         """Where to put the next bytes from the peer, if that saves `receive_data` a copy.
 
-        That is so while a long binary payload is arriving. Put bytes at the start of the buffer,
-        release it, and tell `buffer_updated` how many, before `next_event` is called again.
+        That is so while a long binary message in one frame is arriving. Put bytes at the start of
+        the buffer, release it, and tell `buffer_updated` how many, before `next_event` is called
+        again.
         """
         return self._intake.get_buffer()
 
